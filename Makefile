@@ -1,0 +1,51 @@
+# Assay. `make help` lists the targets.
+
+GO      ?= go
+BIN     := bin
+LDFLAGS := -s -w
+STATE   ?= .assay
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build ## run one model's whole life unattended, with demonstration reviewers
+	$(BIN)/devstack demo --state $(STATE) examples/credit.yaml
+
+.PHONY: run
+run: build ## keep a local stack running: Temporal with its web interface, workers, gateway
+	$(BIN)/devstack --state $(STATE) --log-file $(STATE)/devstack.log
+
+.PHONY: build
+build: ## build worker, starter and devstack into bin/
+	@echo "building $(BIN)/starter, $(BIN)/worker and $(BIN)/devstack; the first build takes some minutes (it compiles DuckDB's bindings and a Temporal server)"
+	@mkdir -p $(BIN)
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/starter ./starter
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/worker ./workers/worker
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/devstack ./infra/devstack
+
+.PHONY: test
+test: ## run the tests; needs Go and a C compiler, nothing else
+	$(GO) test -timeout 20m ./...
+
+.PHONY: test-crash
+test-crash: ## kill the whole local stack at eight points of a lifecycle, and restart it
+	$(GO) test -count=1 -timeout 30m -tags crash ./tests/crash/...
+
+.PHONY: bench
+bench: build ## measure, and print a table with the machine
+	$(GO) run ./tests/bench
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck and workflowcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
+
+.PHONY: clean
+clean: ## remove bin/ and the local state
+	rm -rf $(BIN) $(STATE)

@@ -1,0 +1,173 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/internal/table"
+)
+
+// Admit checks a spec as it arrived and stores it in its canonical form.
+func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, error) {
+	s, err := spec.ParseJSON(in.Spec)
+	if err != nil {
+		return stage.Admitted{}, err
+	}
+	ref, err := d.Store.Put(ctx, bytes.NewReader(s.Canonical()), artifact.MediaJSON)
+	if err != nil {
+		return stage.Admitted{}, err
+	}
+	return stage.Admitted{
+		Answer: stage.Answer{Summary: fmt.Sprintf("spec %s of %s", ref.Digest.Short(), s.Model)},
+		Spec:   ref,
+		Plan: stage.Plan{
+			Model: s.Model, Owner: s.Owner, Queue: s.Train.Queue, TestSource: s.Data.Split.TestSource != nil,
+			Inconclusive: s.Gates.Inconclusive, Review: s.Review, Rollout: s.Rollout, Monitor: s.Monitor, Retrain: s.Retrain,
+		},
+	}, nil
+}
+
+// Ingest makes an immutable snapshot of the source. The file is read each time to know whether it is the same one;
+// converting and profiling are then answered from the store.
+func (d *Data) Ingest(ctx context.Context, in stage.IngestInput) (stage.Ingested, error) {
+	defer attend(ctx)()
+	s, err := loadSpec(ctx, d.Store, in.Spec)
+	if err != nil {
+		return stage.Ingested{}, err
+	}
+	source := s.Data.Source
+	if in.Test {
+		source = *s.Data.Split.TestSource
+	}
+	folder, err := os.MkdirTemp(d.Limits.TempDir, "assay-ingest-")
+	if err != nil {
+		return stage.Ingested{}, fmt.Errorf("make a folder for temporary files: %w; choose another with --scratch", err)
+	}
+	defer os.RemoveAll(folder)
+	local, err := table.Fetch(ctx, source, folder)
+	if err != nil {
+		return stage.Ingested{}, err
+	}
+	params := struct {
+		Digest artifact.Digest `json:"digest"`
+		URI    string          `json:"uri"` // without credentials; it is part of the snapshot
+		Format string          `json:"format"`
+		CSV    spec.CSV        `json:"csv"`
+	}{local.Digest, local.URI, local.Format, source.CSV}
+	return stored(ctx, d.Store, stage.Ingest, versionIngest, params, func() (stage.Ingested, error) {
+		snap, err := table.Ingest(ctx, d.Store, local, source, d.Limits, nil)
+		if err != nil {
+			return stage.Ingested{}, err
+		}
+		ref, err := artifact.PutJSON(ctx, d.Store, artifact.MediaJSON, snap)
+		if err != nil {
+			return stage.Ingested{}, err
+		}
+		return stage.Ingested{
+			Answer:   stage.Answer{Summary: fmt.Sprintf("%d rows, %d columns from %s", snap.Rows, len(snap.Columns), snap.Source)},
+			Snapshot: ref, Data: snap.Data, Profile: snap.Profile, Source: snap.Source, Rows: snap.Rows,
+		}, nil
+	})
+}
+
+// Validate answers the spec's expectations.
+func (d *Data) Validate(ctx context.Context, in stage.ValidateInput) (stage.Validated, error) {
+	s, err := loadSpec(ctx, d.Store, in.Spec)
+	if err != nil {
+		return stage.Validated{}, err
+	}
+	params := struct {
+		Snapshot  artifact.Ref       `json:"snapshot"`
+		Expect    []spec.Expectation `json:"expect"`
+		Target    spec.Target        `json:"target"`
+		Protected []string           `json:"protected"`
+		Exclude   []string           `json:"exclude"`
+	}{in.Snapshot, s.Data.Expect, s.Data.Target, s.Data.Protected, s.Data.Exclude}
+	return stored(ctx, d.Store, stage.Validate, versionValidate, params, func() (stage.Validated, error) {
+		defer attend(ctx)()
+		var snap table.Snapshot
+		if err := artifact.ReadJSON(ctx, d.Store, in.Snapshot, &snap); err != nil {
+			return stage.Validated{}, err
+		}
+		found, err := table.Validate(ctx, d.Store, snap, s.Data, d.Limits)
+		if err != nil {
+			return stage.Validated{}, err
+		}
+		ref, err := artifact.PutJSON(ctx, d.Store, artifact.MediaJSON, found)
+		if err != nil {
+			return stage.Validated{}, err
+		}
+		summary, verdict := validationSummary(found)
+		return stage.Validated{Answer: stage.Answer{Summary: summary}, Report: ref, Verdict: verdict}, nil
+	})
+}
+
+func validationSummary(r table.ValidationReport) (string, gate.Verdict) {
+	var failed []string
+	for _, e := range r.Results {
+		if !e.Passed {
+			failed = append(failed, e.Message)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Sprintf("%d of %d expectations failed: %s", len(failed), len(r.Results), strings.Join(failed, "; ")), gate.Fail
+	}
+	summary := fmt.Sprintf("%d expectations met", len(r.Results))
+	if n := len(r.Warnings); n > 0 {
+		summary += fmt.Sprintf(", %d warnings", n)
+	}
+	return summary, gate.Pass
+}
+
+// Prepare transforms the snapshot and divides it.
+func (d *Data) Prepare(ctx context.Context, in stage.PrepareInput) (stage.Prepared, error) {
+	s, err := loadSpec(ctx, d.Store, in.Spec)
+	if err != nil {
+		return stage.Prepared{}, err
+	}
+	data := s.Data
+	data.Source, data.Expect, data.Split.TestSource = spec.Source{}, nil, nil // not what Prepare depends on: the snapshots are
+	params := struct {
+		Snapshot     artifact.Ref `json:"snapshot"`
+		TestSnapshot artifact.Ref `json:"test_snapshot"`
+		Data         spec.Data    `json:"data"`
+	}{in.Snapshot, in.TestSnapshot, data}
+	return stored(ctx, d.Store, stage.Prepare, versionPrepare, params, func() (stage.Prepared, error) {
+		defer attend(ctx)()
+		return d.prepare(ctx, s, in)
+	})
+}
+
+func (d *Data) prepare(ctx context.Context, s *spec.Spec, in stage.PrepareInput) (stage.Prepared, error) {
+	var snap table.Snapshot
+	if err := artifact.ReadJSON(ctx, d.Store, in.Snapshot, &snap); err != nil {
+		return stage.Prepared{}, err
+	}
+	var test *table.Snapshot
+	if !in.TestSnapshot.IsZero() {
+		test = &table.Snapshot{}
+		if err := artifact.ReadJSON(ctx, d.Store, in.TestSnapshot, test); err != nil {
+			return stage.Prepared{}, err
+		}
+	}
+	parts, err := table.Prepare(ctx, d.Store, snap, test, s.Data, d.Limits)
+	if err != nil {
+		return stage.Prepared{}, err
+	}
+	ref, err := artifact.PutJSON(ctx, d.Store, artifact.MediaJSON, parts)
+	if err != nil {
+		return stage.Prepared{}, err
+	}
+	return stage.Prepared{
+		Answer: stage.Answer{Summary: fmt.Sprintf("train %d, validation %d, test %d rows, %d features",
+			parts.Rows.Train, parts.Rows.Validation, parts.Rows.Test, len(parts.Features))},
+		Prepared: ref, Parts: []artifact.Ref{parts.Train, parts.Validation, parts.Test, parts.Profile},
+	}, nil
+}

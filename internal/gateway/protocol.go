@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"encoding/json"
+
+	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/table"
+)
+
+// The objects of the Open Inference Protocol v2, REST:
+// https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+
+type serverMetadata struct {
+	Name       string   `json:"name"`
+	Version    string   `json:"version"`
+	Extensions []string `json:"extensions"`
+}
+
+type modelMetadata struct {
+	Name     string           `json:"name"`
+	Versions []string         `json:"versions"`
+	Platform string           `json:"platform"`
+	Inputs   []metadataTensor `json:"inputs"`
+	Outputs  []metadataTensor `json:"outputs"`
+}
+
+type metadataTensor struct {
+	Name     string `json:"name"`
+	Datatype string `json:"datatype"`
+	Shape    []int  `json:"shape"` // -1: any number of rows
+}
+
+type modelReady struct {
+	Name  string `json:"name"`
+	Ready bool   `json:"ready"`
+}
+
+type inferRequest struct {
+	ID        string                       `json:"id"`
+	Inputs    []inputTensor                `json:"inputs"`
+	Outputs   []requestedOutput            `json:"outputs"`
+	Instances []map[string]json.RawMessage `json:"instances"` // extension
+}
+
+type inputTensor struct {
+	Name     string            `json:"name"`
+	Shape    []int             `json:"shape"`
+	Datatype string            `json:"datatype"`
+	Data     []json.RawMessage `json:"data"`
+}
+
+type requestedOutput struct {
+	Name string `json:"name"`
+}
+
+type inferResponse struct {
+	ModelName    string          `json:"model_name"`
+	ModelVersion string          `json:"model_version"`
+	ID           string          `json:"id"`
+	Parameters   inferParameters `json:"parameters"`
+	Outputs      []outputTensor  `json:"outputs"`
+}
+
+type inferParameters struct {
+	Role     string `json:"role"` // champion or candidate
+	Fallback bool   `json:"fallback,omitempty"`
+}
+
+type outputTensor struct {
+	Name     string    `json:"name"`
+	Shape    []int     `json:"shape"`
+	Datatype string    `json:"datatype"`
+	Data     []float64 `json:"data"`
+}
+
+// scoreOutput is the only output a model has.
+const scoreOutput = "score"
+
+const (
+	serverName = "assay"
+	platform   = "assay_model"
+)
+
+var extensions = []string{"instances", "null_is_missing", "labels"}
+
+func tensorsOf(s model.Schema) []metadataTensor {
+	inputs := make([]metadataTensor, len(s.Features))
+	for i, f := range s.Features {
+		inputs[i] = metadataTensor{Name: f.Name, Datatype: "BYTES", Shape: []int{-1}}
+		if f.Kind == table.Numeric {
+			inputs[i].Datatype = "FP64"
+		}
+	}
+	return inputs
+}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// browser starts a headless Chromium for the test, or skips the test where there is none.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no browser was found on PATH (looked for chromium, chromium-browser, google-chrome)")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute),
+	)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx), "start %s", path)
+	return ctx
+}
+
+// witness notes what a page asks of the network and what the browser complains about.
+type witness struct {
+	mu         sync.Mutex
+	requests   []string
+	complaints []string
+}
+
+// watch attaches the witness to a tab, which must be open.
+func (w *witness) watch(ctx context.Context) error {
+	return chromedp.Listen(ctx, func(event any) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			if !strings.HasPrefix(e.Request.URL, "data:") {
+				w.requests = append(w.requests, e.Request.URL)
+			}
+		case *log.EventEntryAdded:
+			w.complaints = append(w.complaints, e.Entry.Text)
+		case *runtime.EventConsoleAPICalled:
+			w.complaints = append(w.complaints, "console."+string(e.Type))
+		case *runtime.EventExceptionThrown:
+			w.complaints = append(w.complaints, e.ExceptionDetails.Text)
+		}
+	})
+}
+
+// overflowing names the elements that stick out of the window to the right, outside boxes that scroll by themselves.
+const overflowing = `(() => {
+  if (document.scrollingElement.scrollWidth <= innerWidth) return "";
+  return [...document.querySelectorAll("body *")]
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll"))
+    .map(e => e.tagName + "." + e.getAttribute("class")).join(" ") || "the page";
+})()`
+
+// misdrawn counts the bars that the style sheet draws in another width than the picture gives them.
+const misdrawn = `[...document.querySelectorAll("svg rect")].filter(r => Math.abs(r.getBBox().width - r.getAttribute("width")) > 0.1).length`
+
+func TestPageFitsAndAsksForNothing(t *testing.T) {
+	ctx := browser(t)
+	for _, page := range []struct {
+		name    string
+		dossier Dossier
+	}{{"a loan model", loan(t)}, {"hostile names", hostile(t)}, {"nothing measured", bare()}} {
+		html := rendered(t, page.dossier)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write(html)
+		}))
+		t.Cleanup(server.Close)
+		for _, window := range []struct {
+			name          string
+			width, height int64
+		}{{"phone", 360, 800}, {"laptop", 1280, 900}} {
+			t.Run(page.name+" on a "+window.name, func(t *testing.T) {
+				tab, cancel := chromedp.NewContext(ctx)
+				defer cancel()
+				var seen witness
+				require.NoError(t, chromedp.Do(tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+					_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+					return err
+				})))
+				require.NoError(t, seen.watch(tab))
+				require.NoError(t, chromedp.Do(tab,
+					chromedp.EmulateViewport(window.width, window.height),
+					chromedp.Navigate(server.URL+"/dossier"),
+				))
+				sticksOut, err := chromedp.Run(tab, chromedp.Evaluate[string](overflowing))
+				require.NoError(t, err)
+				wrong, err := chromedp.Run(tab, chromedp.Evaluate[int](misdrawn))
+				require.NoError(t, err)
+				require.Zero(t, wrong, "bars of a wrong width")
+				title, err := chromedp.Run(tab, chromedp.Title())
+				require.NoError(t, err)
+				seen.mu.Lock()
+				defer seen.mu.Unlock()
+				require.Contains(t, title, "dossier for review")
+				require.Empty(t, sticksOut, "elements wider than the window")
+				require.Empty(t, seen.complaints)
+				require.Equal(t, []string{server.URL + "/dossier"}, seen.requests)
+			})
+		}
+	}
+}

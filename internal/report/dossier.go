@@ -1,0 +1,143 @@
+// Package report makes the dossier: everything a reviewer needs to decide on a candidate, as JSON and as one
+// self-contained HTML page.
+//
+// A decision is bound to the digest of the dossier's JSON. The page is made from that JSON alone and shows the digest,
+// so that what a reviewer read and what the decision names can be compared at any later time.
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/explain"
+	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/privacy"
+	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/table"
+)
+
+// Format is the version of the dossier's JSON. It is raised when a field changes its meaning or goes away.
+const Format = 1
+
+// Dossier is what was found about one candidate, by stage. Equal dossiers encode to equal bytes.
+type Dossier struct {
+	Format     int                    `json:"format"` // Format
+	Model      string                 `json:"model"`
+	Lifecycle  string                 `json:"lifecycle"` // workflow id; what the starter's commands take
+	Purpose    string                 `json:"purpose"`
+	Owner      string                 `json:"owner"`
+	Requester  string                 `json:"requester"`
+	Trigger    stage.Trigger          `json:"trigger"`
+	Created    time.Time              `json:"created"` // the workflow's time, never a clock's, so that a retry gives the same bytes
+	Spec       artifact.Digest        `json:"spec"`
+	Target     spec.Target            `json:"target"`
+	Protected  []string               `json:"protected"` // columns whose groups were audited
+	Data       Data                   `json:"data"`
+	Validation table.ValidationReport `json:"validation"`
+	Prepared   table.Prepared         `json:"prepared"`
+	Training   model.Manifest         `json:"training"`
+	Evaluation Evaluation             `json:"evaluation"`
+	Fairness   fairness.Report        `json:"fairness"`
+	Explain    explain.Report         `json:"explain"`
+	Privacy    privacy.Report         `json:"privacy"`
+	Gate       Gate                   `json:"gate"`
+	Champion   *Champion              `json:"champion,omitempty"` // nil: no version serves, the candidate was compared with none
+	Review     spec.Review            `json:"review"`
+	Refs       []NamedRef             `json:"refs"`               // see Names
+	Warnings   []string               `json:"warnings,omitempty"` // what a reviewer should know besides, in sentences
+}
+
+// Data is where the rows came from. Digest is that of the bytes as they were read.
+type Data struct {
+	Source  string          `json:"source"`
+	Digest  artifact.Digest `json:"digest"`
+	Rows    int64           `json:"rows"`
+	Columns int             `json:"columns"`
+	Unknown []Unknown       `json:"unknown,omitempty"` // columns with values missing; see Unknowns
+}
+
+// Unknown says how many rows have no value in a column.
+type Unknown struct {
+	Column string `json:"column"`
+	Rows   int64  `json:"rows"`
+}
+
+// Unknowns lists the columns of a profile that have values missing, in the profile's order.
+func Unknowns(p table.Profile) []Unknown {
+	var unknown []Unknown
+	for _, c := range p.Columns {
+		if c.Nulls > 0 {
+			unknown = append(unknown, Unknown{c.Name, c.Nulls})
+		}
+	}
+	return unknown
+}
+
+// Evaluation is how the candidate did on the test part, overall and by group.
+type Evaluation struct {
+	Overall stats.Report  `json:"overall"`
+	Slices  []stats.Slice `json:"slices,omitempty"`
+}
+
+// Gate is the answer to the conditions: each of them, and all together.
+type Gate struct {
+	Verdict gate.Verdict  `json:"verdict"`
+	Results []gate.Result `json:"results"` // in the order of the spec
+}
+
+// Champion is the version that serves while the candidate is examined.
+type Champion struct {
+	Version int `json:"version"`
+}
+
+// NamedRef is an artifact of the lifecycle under the name of what it is.
+type NamedRef struct {
+	Name string       `json:"name"`
+	Ref  artifact.Ref `json:"ref"`
+}
+
+// Names turns a map of artifacts into the dossier's list: sorted by name, without those that are zero.
+func Names(refs map[string]artifact.Ref) []NamedRef {
+	named := make([]NamedRef, 0, len(refs))
+	for name, ref := range refs {
+		if !ref.IsZero() {
+			named = append(named, NamedRef{name, ref})
+		}
+	}
+	slices.SortFunc(named, func(a, b NamedRef) int { return cmp.Compare(a.Name, b.Name) })
+	return named
+}
+
+// Encode gives the dossier's JSON, the same bytes for the same dossier, and their digest: what a decision names.
+func Encode(d Dossier) ([]byte, artifact.Digest, error) {
+	d.Created = d.Created.UTC()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // conditions such as "auc > 0.8" stay readable
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(d); err != nil {
+		return nil, artifact.Digest{}, fmt.Errorf("encode the dossier of %s: %w", d.Lifecycle, err)
+	}
+	return b.Bytes(), artifact.Sum(b.Bytes()), nil
+}
+
+// Decode reads what Encode wrote.
+func Decode(b []byte) (Dossier, error) {
+	var d Dossier
+	if err := json.Unmarshal(b, &d); err != nil {
+		return Dossier{}, fmt.Errorf("read a dossier: %w", err)
+	}
+	if d.Format != Format {
+		return Dossier{}, fmt.Errorf("read a dossier: format %d; this program reads format %d: use the version of Assay that wrote it", d.Format, Format)
+	}
+	return d, nil
+}

@@ -1,0 +1,100 @@
+package spec
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+)
+
+func reference(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/spec.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestReferenceListsEveryField(t *testing.T) {
+	text := reference(t)
+	walkFields(reflect.TypeFor[Spec](), "", func(path string, _ reflect.StructField, r rule) {
+		if strings.HasPrefix(path, "data.split.test_source.") {
+			return // described as data.source is
+		}
+		row := ""
+		for line := range strings.Lines(text) {
+			if row == "" && strings.HasPrefix(line, "| `"+path+"` |") {
+				row = line
+			}
+		}
+		require.NotEmpty(t, row, "docs/spec.md has no row for %s", path)
+		for _, e := range r.enum {
+			require.Contains(t, row, "`"+e+"`", path)
+		}
+		if r.standard != nil && r.standard != 1.0 {
+			require.Contains(t, row, fmt.Sprintf("`%v`", strings.Replace(fmt.Sprint(r.standard), "1e-07", "1e-7", 1)), "default of %s", path)
+		}
+		require.Equal(t, r.required, strings.Contains(row, "| required"), "required: %s", path)
+	})
+}
+
+func TestReferenceListsWhatIsNotAvailableYet(t *testing.T) {
+	text := reference(t)
+	for _, u := range later {
+		require.Contains(t, text, fmt.Sprintf("| `%s` | %s | %s |\n", u.path, u.value, u.instead))
+	}
+}
+
+// The YAML of the reference together is a legal spec.
+func TestReferenceExamplesAreLegal(t *testing.T) {
+	var all strings.Builder
+	for _, block := range blocks(reference(t), "yaml") {
+		all.WriteString(block)
+	}
+	text := strings.NewReplacer("[region]", "[sex]", "${ADULT_DIR}", "/data").Replace(all.String())
+	s := parse(t, text)
+	require.Equal(t, "adult-income", s.Model)
+	require.Equal(t, 3, s.Retrain.MaxPerWeek)
+}
+
+// Every mistake of the reference, made in an otherwise legal spec, gets the answer printed there.
+func TestReferenceMistakesGetTheirAnswers(t *testing.T) {
+	count := 0
+	for _, block := range blocks(reference(t), "mistake") {
+		lines := strings.Split(strings.TrimSpace(block), "\n")
+		for i := 0; i+1 < len(lines); i += 2 {
+			path, value, ok := strings.Cut(lines[i], ": ")
+			require.True(t, ok, lines[i])
+			answer, ok := strings.CutPrefix(lines[i+1], "-> ")
+			require.True(t, ok, lines[i+1])
+			field, message, _ := strings.Cut(answer, ": ")
+			got := strings.Join(refused(t, minimal, path+"="+value), "\n")
+			require.Contains(t, got, field, lines[i])
+			require.Contains(t, got, ": "+message, lines[i])
+			count++
+		}
+	}
+	require.Greater(t, count, 25)
+}
+
+func blocks(text, language string) []string {
+	var found []string
+	for i, part := range strings.Split(text, "```") {
+		if body, ok := strings.CutPrefix(part, language+"\n"); ok && i%2 == 1 {
+			found = append(found, body)
+		}
+	}
+	return found
+}
+
+func TestReferenceBlocksAreYAML(t *testing.T) {
+	found := blocks(reference(t), "yaml")
+	require.GreaterOrEqual(t, len(found), 10)
+	for _, block := range found {
+		var v any
+		require.NoError(t, yaml.Unmarshal([]byte(block), &v), block)
+	}
+}

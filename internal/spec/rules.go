@@ -1,0 +1,197 @@
+package spec
+
+import "math"
+
+// rule is what one field accepts, beyond its Go type. The decoder checks it, the JSON Schema shows it.
+type rule struct {
+	field    string // Go type and key: "Split.by"
+	says     string // one or two sentences for a person
+	required bool
+	enum     []string
+	pattern  string // of a text; with patternSays in words
+	inWords  string
+	least    float64 // of a number; -Inf: none
+	most     float64 // +Inf: none
+	above    bool    // the number must be greater than least
+	filled   bool    // a list needs an element
+	distinct bool    // a list has no element twice
+	standard any     // default
+}
+
+var infinity = math.Inf(1)
+
+const modelPattern = `^[a-z0-9-]{1,63}$`
+
+// A column, role or name: a text on one line.
+const namePattern = `^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]{0,254}[^\x00-\x20\x7f])?$`
+const nameInWords = "a name on one line without blanks around it, of at most 256 characters"
+
+// The constructors below keep the table readable.
+func text(field, says string) rule {
+	return rule{field: field, says: says, pattern: `\S`, inWords: "a text that is not blank"}
+}
+
+func name(field, says string) rule {
+	return rule{field: field, says: says, pattern: namePattern, inWords: nameInWords}
+}
+
+func names(field, says string) rule {
+	r := name(field, says)
+	r.distinct, r.filled = true, true
+	return r
+}
+
+func choice(field, says string, standard any, values ...string) rule {
+	return rule{field: field, says: says, enum: values, standard: standard}
+}
+
+func number(field, says string, least, most float64) rule {
+	return rule{field: field, says: says, least: least, most: most}
+}
+
+func aboveZero(field, says string, most float64) rule {
+	return rule{field: field, says: says, most: most, above: true}
+}
+
+func plain(field, says string) rule {
+	return rule{field: field, says: says, least: -infinity, most: infinity}
+}
+
+func (r rule) must() rule               { r.required = true; return r }
+func (r rule) nonEmpty() rule           { r.filled = true; return r }
+func (r rule) otherwise(value any) rule { r.standard = value; return r }
+
+func (r rule) matching(pattern, inWords string) rule {
+	r.pattern, r.inWords = pattern, inWords
+	return r
+}
+
+// rules holds one row for every field of every type, in the order of the types.
+var rules = []rule{
+	choice("Spec.apiVersion", "Version of the spec's format.", nil, APIVersion).must(),
+	choice("Spec.kind", "What the spec describes.", nil, Kind).must(),
+	name("Spec.model", "Name of the model: lower-case letters, digits and hyphens. Versions, champion, chain and monitor are kept under it.").
+		matching(modelPattern, "1 to 63 lower-case letters, digits and hyphens").must(),
+	text("Spec.owner", "Person or team that answers for the model.").must(),
+	text("Spec.purpose", "What the model is for, and what it is not for. Reviewers read it first.").must(),
+	plain("Spec.data", "Where examples come from and how they are read.").must(),
+	plain("Spec.train", "The trainer, its parameters and where it runs.").must(),
+	plain("Spec.evaluate", "How scores become decisions and which slices are reported."),
+	plain("Spec.privacy", "Which columns could identify a person together."),
+	plain("Spec.gates", "Conditions a candidate must meet before people are asked."),
+	plain("Spec.review", "Who must agree, by when.").must(),
+	plain("Spec.rollout", "How an approved version takes over."),
+	plain("Spec.monitor", "How the serving version is watched."),
+	plain("Spec.retrain", "When a new lifecycle starts by itself."),
+
+	plain("Data.source", "Where rows are read from.").must(),
+	plain("Data.target", "The column to predict.").must(),
+	names("Data.protected", "Columns whose groups are audited for fairness. They are features unless excluded as well."),
+	names("Data.exclude", "Columns never given to the model, such as identifiers."),
+	name("Data.weight", "Column of sample weights; never a feature."),
+	text("Data.transform", `SQL over the table "data" whose result replaces it. It can reach neither files nor the network.`),
+	plain("Data.split", "How rows are divided into training, validation and test parts.").must(),
+	plain("Data.expect", "Checks on the ingested data; a candidate is refused when one fails.").nonEmpty(),
+
+	name("Source.uri", "Path (relative to the spec's folder), file:///..., https://... or synthetic://credit?rows=N&seed=S.").
+		matching(`^[^\x00-\x1f\x7f]{1,1000}$`, "an address on one line").must(),
+	choice("Source.format", "Format of the file; otherwise told by its extension.", nil, "csv", "parquet", "jsonl"),
+	plain("Source.csv", "Overrides of what is otherwise detected in a CSV file."),
+
+	name("CSV.separator", "Character between values; otherwise detected.").matching(`^[^\r\n]$`, `one character, such as ";" or "\t"`),
+	name("CSV.quote", `Character around values that contain the separator; otherwise ".`).matching(`^[^\s]$`, "one character"),
+	name("CSV.comment", "Lines that start with this character are skipped.").matching(`^[^\s]$`, "one character"),
+	rule{field: "CSV.unknown", says: `Texts that mean "missing", such as "?".`, filled: true, distinct: true},
+	plain("CSV.header", "Whether the first line names the columns.").otherwise(true),
+	names("CSV.columns", "Names of the columns, when there is no header line."),
+
+	name("Target.column", "The column to predict; it has two values.").must(),
+	rule{field: "Target.positive", says: "The value whose probability the score is. Values that look like numbers or true/false stand in quotes.",
+		pattern: `^[\s\S]+$`, inWords: "a text that is not empty", required: true},
+
+	choice("Split.by", "hash: rows are assigned by a hash of their content. time: in the order of a column.", "hash", "hash", "time"),
+	name("Split.column", "With by: time, the column to order by."),
+	names("Split.key", "With by: hash, columns that keep rows together: rows equal in all of them fall into the same part. Otherwise all columns."),
+	number("Split.train", "Share of rows to train on; train, validation and test sum to 1.", 0, 1).positive().must(),
+	number("Split.validation", "Share of rows for choices during training.", 0, 1),
+	number("Split.test", "Share of rows for evaluation; 0 with a test_source.", 0, 1),
+	number("Split.seed", "With by: hash, another seed gives another division.", -infinity, infinity),
+	plain("Split.test_source", "Test rows come from here instead; then test is left out, and train and validation sum to 1."),
+
+	name("Expectation.name", "Name of the check in reports."),
+	name("Expectation.column", "The column to check; alone, that it is there."),
+	choice("Expectation.type", "Type of the column's values.", nil, "integer", "number", "text", "boolean", "date", "timestamp"),
+	plain("Expectation.min", "Least allowed value."),
+	plain("Expectation.max", "Greatest allowed value."),
+	number("Expectation.nulls", "Greatest allowed share of missing values: 0 for none.", 0, 1),
+	rule{field: "Expectation.in", says: "Allowed values.", filled: true, distinct: true},
+	plain("Expectation.unique", "No value occurs twice."),
+	plain("Expectation.rows", "How many rows the table must have."),
+	text("Expectation.sql", `One SQL query over the table "data" that answers true when all is well.`),
+
+	number("Range.min", "At least this many.", 0, infinity),
+	number("Range.max", "At most this many.", 0, infinity),
+
+	choice("Train.trainer", "The training program.", nil, "logistic").must(),
+	choice("Train.queue", "Workers to run on.", "cpu", "cpu", "gpu"),
+	number("Train.gpus", "Devices per training job, with queue: gpu (then 1 unless set).", 1, 64),
+	plain("Train.parameters", "Parameters of the trainer."),
+
+	number("Parameters.l2", "Strength of the L2 penalty on standardised features; 0 for none.", 0, infinity).otherwise(1.0),
+	number("Parameters.max_iterations", "Most iterations of L-BFGS.", 1, 1e6).otherwise(1000),
+	aboveZero("Parameters.tolerance", "Stop when the largest entry of the gradient, per example, is below this.", 1).otherwise(1e-7),
+
+	number("Evaluate.threshold", "A row is predicted positive when its score is at least this.", 0, 1).otherwise(0.5),
+	names("Evaluate.slices", "Columns whose values are reported one by one, besides the protected ones."),
+
+	names("Privacy.quasi_identifiers", "Columns that could identify a person together, for k-anonymity; otherwise the protected columns."),
+
+	choice("Gates.inconclusive", "What a verdict that the sample cannot decide counts as.", "review", "pass", "fail", "review"),
+	rule{field: "Gates.conditions", says: "Conditions such as auc > 0.8 or recall[sex=Female] > 0.6; all must hold.", filled: true, distinct: true,
+		pattern: `\S`, inWords: "a condition such as auc > 0.8"},
+
+	plain("Review.deadline", "Time people have. Without a quorum by then the candidate is refused, never approved.").must(),
+	plain("Review.quorum", "Approvals needed, by role; all seats must be filled.").nonEmpty().must(),
+	rule{field: "Review.separate", says: "Who may not decide: requester is the person who asked for the run.", enum: []string{"requester"}, distinct: true, filled: true},
+	plain("Review.remind_every", "Reviewers are reminded this often."),
+	plain("Review.escalate", "Roles that are told when a review has waited for long."),
+
+	name("Seat.role", "Role that approves. Upper and lower case count as the same.").must(),
+	number("Seat.approvals", "How many different people of the role must approve.", 1, 100).must(),
+
+	plain("Escalate.after", "Time waited, shorter than the deadline.").must(),
+	names("Escalate.to", "Roles told. They may fill a seat only if they hold its role.").must(),
+
+	choice("Rollout.target", "Where the version is served.", "gateway", "gateway"),
+	plain("Rollout.canary", "Steps of increasing traffic before the version takes over; without any it takes over at once.").nonEmpty(),
+	plain("Rollout.abort", "Conditions on the live traffic that must hold during the canary; a failure rolls back.").nonEmpty(),
+
+	aboveZero("CanaryStep.traffic", "Percent of requests the candidate answers.", 100).must(),
+	plain("CanaryStep.hold", "How long the step lasts.").must(),
+
+	text("Abort.condition", "A condition on error_rate, such as error_rate < 0.01.").must(),
+
+	plain("Monitor.every", "Time between drift checks.").otherwise("1h"),
+	plain("Monitor.drift", "How drift is decided."),
+
+	aboveZero("Drift.false_alarms", "Chance that one check, over all columns together, alarms although nothing changed.", 0.2).otherwise(0.01),
+	number("Drift.min_rows", "Fewer rows than this since the last check are reported as insufficient.", 1, 1e9).otherwise(50),
+	choice("Drift.correction", "How columns are counted together: holm bounds the chance of any false alarm; benjamini-hochberg the share of false ones among alarms.",
+		"holm", "holm", "benjamini-hochberg"),
+
+	plain("Retrain.when", "Reasons to retrain."),
+	plain("Retrain.cooldown", "Shortest time between two retrainings."),
+	number("Retrain.max_per_week", "Most retrainings in seven days.", 1, 1000),
+
+	rule{field: "When.any", says: "Any one of these suffices.", enum: []string{"drift"}, filled: true, distinct: true},
+}
+
+func (r rule) positive() rule { r.above = true; return r }
+
+var ruleOf = func() map[string]rule {
+	m := make(map[string]rule, len(rules))
+	for _, r := range rules {
+		m[r.field] = r
+	}
+	return m
+}()

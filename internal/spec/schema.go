@@ -1,0 +1,103 @@
+package spec
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strconv"
+
+	"github.com/invopop/jsonschema"
+)
+
+// Schema is the spec's JSON Schema (draft 2020-12), indented, for editors. Texts with ${NAME} in place of a number or a
+// duration are accepted by Parse but not by the schema, which cannot know what they become.
+func Schema() []byte {
+	r := jsonschema.Reflector{
+		Anonymous:                  true,
+		RequiredFromJSONSchemaTags: true, // the rules say what is required
+		FieldNameTag:               "yaml",
+		ExpandedStruct:             true,
+		Mapper:                     durationSchema,
+	}
+	s := r.Reflect(&Spec{})
+	s.Title = "Assay spec"
+	s.Description = "One model's life: data, training, gates, review, rollout, monitoring, retraining."
+	describe(s, reflect.TypeFor[Spec]())
+	for _, t := range structTypes() {
+		if def, ok := s.Definitions[t.Name()]; ok {
+			describe(def, t)
+		}
+	}
+	out, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic("schema of the spec: " + err.Error()) // depends on the types and rules only; tested
+	}
+	return append(out, '\n')
+}
+
+func durationSchema(t reflect.Type) *jsonschema.Schema {
+	if t != reflect.TypeFor[Duration]() {
+		return nil
+	}
+	return &jsonschema.Schema{Type: "string", Pattern: durationPattern, MinLength: new(uint64(1)), Examples: []any{"90s", "10m", "1h30m", "3d"}}
+}
+
+// structTypes are the types below Spec.
+func structTypes() []reflect.Type {
+	var types []reflect.Type
+	walkFields(reflect.TypeFor[Spec](), "", func(_ string, f reflect.StructField, _ rule) {
+		t := f.Type
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() == reflect.Struct {
+			types = append(types, t)
+		}
+	})
+	return types
+}
+
+// describe puts the rules of a type's fields into its schema.
+func describe(s *jsonschema.Schema, t reflect.Type) {
+	s.Required = nil
+	for _, f := range fieldsOf(t) {
+		property, ok := s.Properties.Get(f.key)
+		if !ok {
+			continue
+		}
+		f.rule.describe(property)
+		if f.rule.required {
+			s.Required = append(s.Required, f.key)
+		}
+	}
+}
+
+func (r rule) describe(s *jsonschema.Schema) {
+	s.Description = r.says
+	s.Default = r.standard
+	value := s
+	if s.Type == "array" {
+		s.UniqueItems = r.distinct
+		if r.filled {
+			s.MinItems = new(uint64(1))
+		}
+		value = s.Items
+	}
+	if r.pattern != "" {
+		value.Pattern = r.pattern
+	}
+	for _, e := range r.enum {
+		value.Enum = append(value.Enum, e)
+	}
+	if value.Type != "number" && value.Type != "integer" {
+		return
+	}
+	if least := json.Number(strconv.FormatFloat(r.least, 'g', -1, 64)); !math.IsInf(r.least, 0) && r.above {
+		value.ExclusiveMinimum = least
+	} else if !math.IsInf(r.least, 0) {
+		value.Minimum = least
+	}
+	if !math.IsInf(r.most, 0) {
+		value.Maximum = json.Number(strconv.FormatFloat(r.most, 'g', -1, 64))
+	}
+}

@@ -1,0 +1,240 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/assay-ml/assay/activities"
+	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/chain"
+	"github.com/assay-ml/assay/internal/device"
+	"github.com/assay-ml/assay/internal/gateway"
+	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/workflows"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
+)
+
+// stopping is how long work in progress may take to end when the process is asked to stop.
+const stopping = 10 * time.Second
+
+// Run does what cfg says until ctx ends or a part fails. Parts stop in the order gateway, workers.
+func Run(ctx context.Context, cfg Config) error {
+	p := &process{cfg: cfg, registry: newRegistry()}
+	defer p.close()
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if p.metricsListener != nil {
+		group.Go(func() error { return serveMetrics(ctx, p.metricsListener, p.registry) })
+	}
+	if p.gateway != nil {
+		group.Go(func() error { return p.serveGateway(ctx) })
+	}
+	for _, w := range p.workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start a worker: %w", err)
+		}
+		defer w.Stop()
+	}
+	if cfg.Ready != nil {
+		cfg.Ready(p.addresses())
+	}
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-p.fatal:
+			return fmt.Errorf("a worker stopped: %w", err)
+		}
+	})
+	return group.Wait()
+}
+
+// process holds the parts of a running worker process.
+type process struct {
+	cfg             Config
+	registry        *prometheus.Registry
+	store           artifact.Store
+	client          client.Client
+	workers         []worker.Worker
+	gateway         *gateway.Gateway
+	gatewayListener net.Listener
+	metricsListener net.Listener
+	fatal           chan error
+}
+
+func (p *process) has(r Role) bool { return slices.Contains(p.cfg.Roles, r) }
+
+// open makes everything that can fail before the first task is taken.
+func (p *process) open(ctx context.Context) error {
+	p.fatal = make(chan error, len(Roles))
+	store, err := artifact.OpenDir(p.cfg.Store)
+	if err != nil {
+		return err
+	}
+	p.store = store
+	if p.metricsListener, err = listen(p.cfg.MetricsAddress, "--metrics-address"); err != nil {
+		return err
+	}
+	if p.has(RoleGateway) {
+		if err := p.openGateway(); err != nil {
+			return err
+		}
+	}
+	if !p.has(RoleWorkflow) && !p.has(RoleCPU) && !p.has(RoleGPU) {
+		return nil
+	}
+	if err := p.dial(ctx); err != nil {
+		return err
+	}
+	return p.openWorkers(ctx)
+}
+
+func (p *process) openWorkers(ctx context.Context) error {
+	options := worker.Options{
+		WorkerStopTimeout: stopping,
+		Interceptors:      []interceptor.WorkerInterceptor{activities.NewInterceptor(p.registry)},
+		OnFatalError:      func(err error) { p.fatal <- err },
+	}
+	if p.has(RoleWorkflow) {
+		w := worker.New(p.client, workflows.TaskQueue, options)
+		workflows.Register(w)
+		p.workers = append(p.workers, w)
+		registerWaiting(p.registry, p.client, p.cfg.Namespace, p.cfg.Logger)
+	}
+	limits := table.Limits{MemoryBytes: p.cfg.MemoryBytes, Threads: p.cfg.Threads, TempDir: p.cfg.Scratch}
+	if p.has(RoleCPU) {
+		if err := p.openCPU(options, limits); err != nil {
+			return err
+		}
+	}
+	if p.has(RoleGPU) {
+		return p.openGPU(ctx, options, limits)
+	}
+	return nil
+}
+
+func (p *process) openCPU(options worker.Options, limits table.Limits) error {
+	signer, err := chain.LoadOrCreateKey(p.cfg.Keys)
+	if err != nil {
+		return err
+	}
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = p.cfg.Slots
+	w := worker.New(p.client, workflows.TaskQueueCPU, options)
+	activities.CPU{
+		Data:      &activities.Data{Store: p.store, Limits: limits},
+		Training:  &activities.Training{Store: p.store, Limits: limits},
+		Audit:     &activities.Audit{Store: p.store, Limits: limits},
+		Registry:  &activities.Registry{Store: p.store, Signer: signer},
+		Watching:  &activities.Watching{Store: p.store, Signer: signer, Metrics: activities.NewWatchMetrics(p.registry)},
+		Control:   &activities.Control{Store: p.store, Temporal: p.client},
+		Reviewers: &activities.Reviewers{Logger: p.cfg.Logger},
+	}.Register(w)
+	p.workers = append(p.workers, w)
+	return nil
+}
+
+// openGPU polls the GPU queue only when there are devices: a task taken without one would wait here while another
+// worker is free.
+func (p *process) openGPU(ctx context.Context, options worker.Options, limits table.Limits) error {
+	pool, err := device.Parse(ctx, p.cfg.GPUs)
+	if err != nil {
+		return err
+	}
+	registerDevices(p.registry, pool)
+	if pool.Size() == 0 {
+		p.cfg.Logger.Info("no devices: training on the queue "+workflows.TaskQueueGPU+" is left to other workers", "gpus", p.cfg.GPUs, "found", pool.Origin())
+		return nil
+	}
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = pool.Size()
+	options.MaxConcurrentActivityTaskPollers = 2
+	w := worker.New(p.client, workflows.TaskQueueGPU, options)
+	(&activities.Training{Store: p.store, Limits: limits, Devices: pool}).Register(w)
+	p.workers = append(p.workers, w)
+	return nil
+}
+
+func (p *process) dial(ctx context.Context) error {
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return fmt.Errorf("read Temporal's connection settings: %w; look at TEMPORAL_ADDRESS and temporal.toml", err)
+	}
+	if p.cfg.Address != "" {
+		options.HostPort, options.Namespace = p.cfg.Address, p.cfg.Namespace
+	}
+	if options.HostPort == "" {
+		options.HostPort = client.DefaultHostPort
+	}
+	if options.MetricsHandler, err = sdkMetrics(p.registry, p.cfg.Logger); err != nil {
+		return err
+	}
+	options.Logger = log.NewStructuredLogger(p.cfg.Logger)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if p.client, err = client.DialContext(ctx, options); err != nil {
+		return fmt.Errorf("connect to Temporal at %s: %w; start a server, or set TEMPORAL_ADDRESS", options.HostPort, err)
+	}
+	return nil
+}
+
+func (p *process) openGateway() error {
+	var err error
+	if p.gatewayListener, err = listen(p.cfg.GatewayAddress, "--gateway-address"); err != nil {
+		return err
+	}
+	p.gateway, err = gateway.New(gateway.Config{
+		Source: gateway.Registry(p.store), Store: p.store, Spool: p.cfg.Spool,
+		Logger: p.cfg.Logger, Registerer: p.registry,
+	})
+	return err
+}
+
+// serveGateway follows the registry and answers until ctx ends, then finishes the requests in flight and seals the logs.
+func (p *process) serveGateway(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.gateway.Run(ctx) })
+	group.Go(func() error { return p.gateway.Serve(ctx, p.gatewayListener, stopping) })
+	return group.Wait()
+}
+
+func (p *process) addresses() Addresses {
+	var a Addresses
+	if p.gatewayListener != nil {
+		a.Gateway = "http://" + p.gatewayListener.Addr().String()
+	}
+	if p.metricsListener != nil {
+		a.Metrics = "http://" + p.metricsListener.Addr().String() + "/metrics"
+	}
+	return a
+}
+
+func (p *process) close() {
+	for _, l := range []net.Listener{p.gatewayListener, p.metricsListener} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if p.client != nil {
+		p.client.Close()
+	}
+}
+
+// listen takes an address, or nothing for "". A port in use is named with the flag that changes it.
+func listen(address, flag string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	return gateway.Listen(address, flag)
+}

@@ -1,0 +1,360 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Lifecycle takes one model from a data snapshot to its acceptance or refusal. Its input is a LifecycleInput as
+// JSON; it is taken raw so that a malformed one from any client ends in a clear failure.
+func Lifecycle(ctx workflow.Context, input converter.RawValue) (Result, error) {
+	l, err := newLifecycle(ctx, input)
+	if err != nil {
+		return Result{}, err
+	}
+	return l.run(ctx)
+}
+
+// lifecycle is the state of one run: a straight line of stages, each leaving refs in the evidence.
+type lifecycle struct {
+	input    LifecycleInput
+	plan     stage.Plan
+	evidence stage.Evidence
+	compiled stage.Compiled
+	progress *progress
+	review   *reviewDesk
+}
+
+func newLifecycle(ctx workflow.Context, input converter.RawValue) (*lifecycle, error) {
+	info := workflow.GetInfo(ctx)
+	l := &lifecycle{progress: newProgress(info.WorkflowExecution.ID)}
+	// Handlers come before the first blocking call, so that no early query or decision finds none.
+	if err := workflow.SetQueryHandler(ctx, QueryStatus, l.status); err != nil {
+		return nil, err
+	}
+	l.review = newReviewDesk()
+	if err := l.review.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := decode(input, &l.input); err != nil {
+		return nil, err
+	}
+	l.progress.status.Requester, l.progress.status.Trigger = l.input.Requester, l.input.Trigger
+	l.evidence = stage.Evidence{
+		Lifecycle: info.WorkflowExecution.ID, Run: info.OriginalRunID,
+		Requester: l.input.Requester, Trigger: l.input.Trigger,
+	}
+	return l, nil
+}
+
+// run goes through the stages and leaves the outcome where people look for it.
+func (l *lifecycle) run(ctx workflow.Context) (Result, error) {
+	result, err := l.live(ctx)
+	result.Model, result.Dossier, result.Page, result.Verdicts = l.plan.Model, l.compiled.Dossier, l.compiled.Page, l.evidence.Verdicts
+	if err != nil {
+		result.Outcome, result.Reason = Failed, explain(err)
+		if temporal.IsCanceledError(err) {
+			result.Outcome, result.Reason = Cancelled, "cancelled during "+string(l.progress.status.Stage)
+		}
+	}
+	// What follows must happen also when the run was cancelled.
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	if recordErr := l.recordEnd(ctx, result); recordErr != nil && err == nil {
+		err = recordErr
+		result.Outcome, result.Reason = Failed, explain(recordErr)
+	}
+	l.progress.end(ctx, result)
+	if awaitErr := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); awaitErr != nil {
+		return result, awaitErr
+	}
+	switch {
+	case result.Outcome == Cancelled:
+		return result, temporal.NewCanceledError(result)
+	case err != nil:
+		return result, temporal.NewApplicationErrorWithOptions(result.Reason, ErrorLifecycleFailed,
+			temporal.ApplicationErrorOptions{NonRetryable: true, Cause: err, Details: []any{result}})
+	}
+	return result, nil
+}
+
+// live is the lifecycle itself. It returns early, without an error, when the candidate is refused.
+func (l *lifecycle) live(ctx workflow.Context) (Result, error) {
+	if err := l.admit(ctx); err != nil {
+		return Result{}, err
+	}
+	if refusal, err := l.makeCandidate(ctx); err != nil || refusal != nil {
+		return settled(refusal), err
+	}
+	if refusal, err := l.audit(ctx); err != nil || refusal != nil {
+		return settled(refusal), err
+	}
+	if refusal, err := l.askReviewers(ctx); err != nil || refusal != nil {
+		return settled(refusal), err
+	}
+	version, err := l.register(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := l.rollOut(ctx, version)
+	result.Version = version
+	return result, err
+}
+
+func settled(refusal *Result) Result {
+	if refusal == nil {
+		return Result{}
+	}
+	return *refusal
+}
+
+// admit has the spec checked. The check is an activity, so that stricter rules of later releases never change the
+// replay of a run that was admitted under earlier ones.
+func (l *lifecycle) admit(ctx workflow.Context) error {
+	admitted, err := perform(ctx, l, stage.Admit, func() (stage.Admitted, error) {
+		return call[stage.Admitted](quick(ctx, "check the spec"), stage.ActivityAdmit, stage.AdmitInput{Spec: l.input.Spec})
+	})
+	if err != nil {
+		return err
+	}
+	l.plan = admitted.Plan
+	l.evidence.Model, l.evidence.Spec = admitted.Plan.Model, admitted.Spec
+	l.progress.identify(ctx, admitted.Plan.Model)
+	return nil
+}
+
+// makeCandidate goes from the data source to a trained model.
+func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
+	e := &l.evidence
+	if err := l.ingest(ctx); err != nil {
+		return nil, err
+	}
+	validated, err := perform(ctx, l, stage.Validate, func() (stage.Validated, error) {
+		return call[stage.Validated](onCPU(ctx, "check expectations"), stage.ActivityValidate, stage.ValidateInput{Spec: e.Spec, Snapshot: e.Snapshot})
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Validation = validated.Report
+	if validated.Verdict == gate.Fail {
+		l.progress.stop(ctx)
+		return &Result{Outcome: Gated, Reason: "the data does not meet its expectations: " + validated.Summary}, nil
+	}
+	prepared, err := perform(ctx, l, stage.Prepare, func() (stage.Prepared, error) {
+		return call[stage.Prepared](onCPU(ctx, "transform and split"), stage.ActivityPrepare,
+			stage.PrepareInput{Spec: e.Spec, Snapshot: e.Snapshot, TestSnapshot: e.TestSnapshot})
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Prepared = prepared.Prepared
+	trained, err := perform(ctx, l, stage.Train, func() (stage.Trained, error) {
+		return call[stage.Trained](onQueue(ctx, l.plan.Queue, "train on "+l.plan.Queue), stage.ActivityTrain,
+			stage.TrainInput{Spec: e.Spec, Prepared: e.Prepared})
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.ModelArtifact, e.ModelManifest = trained.Model, trained.Manifest
+	return nil, nil
+}
+
+// ingest reads the source and, when the spec has one, the test source.
+func (l *lifecycle) ingest(ctx workflow.Context) error {
+	e := &l.evidence
+	ingested, err := perform(ctx, l, stage.Ingest, func() (stage.Ingested, error) {
+		train, err := call[stage.Ingested](onCPU(ctx, "read the source"), stage.ActivityIngest, stage.IngestInput{Spec: e.Spec})
+		if err != nil || !l.plan.TestSource {
+			return train, err
+		}
+		test, err := call[stage.Ingested](onCPU(ctx, "read the test source"), stage.ActivityIngest, stage.IngestInput{Spec: e.Spec, Test: true})
+		if err != nil {
+			return train, err
+		}
+		e.TestSnapshot = test.Snapshot
+		train.Cached = train.Cached && test.Cached
+		train.Summary += "; test source: " + test.Summary
+		return train, nil
+	})
+	e.Snapshot = ingested.Snapshot
+	return err
+}
+
+// audit measures the candidate, answers the gate conditions and compiles the dossier.
+func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
+	e := &l.evidence
+	input := stage.AuditInput{Spec: e.Spec, Prepared: e.Prepared, Model: e.ModelArtifact}
+	evaluated, err := perform(ctx, l, stage.Evaluate, func() (stage.Evaluated, error) {
+		return call[stage.Evaluated](onCPU(ctx, "score the test part"), stage.ActivityEvaluate, input)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Predictions, e.Evaluation = evaluated.Predictions, evaluated.Report
+	input.Predictions = evaluated.Predictions
+	for _, audit := range []struct {
+		name     stage.Name
+		activity string
+		report   *artifact.Ref
+	}{
+		{stage.Fairness, stage.ActivityFairness, &e.Fairness},
+		{stage.Explain, stage.ActivityExplain, &e.Explain},
+		{stage.Privacy, stage.ActivityPrivacy, &e.Privacy},
+	} {
+		audited, err := perform(ctx, l, audit.name, func() (stage.Audited, error) {
+			return call[stage.Audited](onCPU(ctx, string(audit.name)), audit.activity, input)
+		})
+		if err != nil {
+			return nil, err
+		}
+		*audit.report = audited.Report
+	}
+	gated, err := perform(ctx, l, stage.Gate, func() (stage.Gated, error) {
+		return call[stage.Gated](onCPU(ctx, "answer the gate conditions"), stage.ActivityGate,
+			stage.GateInput{Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy})
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Verdicts, e.Verdict = gated.Verdicts, gated.Verdict
+	l.progress.judge(gated)
+	if err := l.compile(ctx); err != nil {
+		return nil, err
+	}
+	return l.refusedByGate(ctx, gated), nil
+}
+
+// refusedByGate settles the lifecycle when the verdict, under the spec's rule for inconclusive ones, refuses it. The
+// dossier is compiled first: who made the candidate wants to see why.
+func (l *lifecycle) refusedByGate(ctx workflow.Context, gated stage.Gated) *Result {
+	refused := gated.Verdict == gate.Fail || gated.Verdict == gate.Inconclusive && l.plan.Inconclusive == "fail"
+	if refused {
+		l.progress.stop(ctx)
+		return &Result{Outcome: Gated, Reason: "gate: " + gated.Summary}
+	}
+	if l.compiled.Unchanged != 0 && automatic(l.input.Trigger) {
+		return &Result{Outcome: Unchanged, Reason: fmt.Sprintf("the candidate is the same to the byte as version %d, which serves", l.compiled.Unchanged), Version: l.compiled.Unchanged}
+	}
+	return nil
+}
+
+// automatic tells runs that nobody asked for by hand; a person who starts a lifecycle gets the whole of it.
+func automatic(t stage.Trigger) bool { return t.Kind != "" && t.Kind != "manual" }
+
+func (l *lifecycle) compile(ctx workflow.Context) error {
+	now := workflow.Now(ctx).UTC()
+	compiled, err := perform(ctx, l, stage.Dossier, func() (stage.Compiled, error) {
+		return call[stage.Compiled](onCPU(ctx, "compile the dossier"), stage.ActivityDossier, stage.DossierInput{Evidence: l.evidence, Created: now})
+	})
+	if err != nil {
+		return err
+	}
+	l.compiled = compiled
+	l.progress.file(compiled)
+	return record(ctx, stage.Event{
+		Model: l.plan.Model, Key: l.key("dossier"), Type: stage.EventDossier, Time: now, Actor: l.evidence.Lifecycle,
+		Subjects: []stage.Subject{{Name: "dossier", Digest: compiled.Dossier.Digest}, {Name: "page", Digest: compiled.Page.Digest}}, Detail: map[string]string{"verdict": string(l.evidence.Verdict)},
+	})
+}
+
+// register writes the version manifest. Registering is keyed by the run, so a repeated attempt finds its version.
+func (l *lifecycle) register(ctx workflow.Context) (int, error) {
+	now := workflow.Now(ctx).UTC()
+	registered, err := perform(ctx, l, stage.Register, func() (stage.Registered, error) {
+		return call[stage.Registered](quick(ctx, "register the version"), stage.ActivityRegister, stage.RegisterInput{
+			Evidence: l.evidence, Dossier: l.compiled.Dossier, Page: l.compiled.Page,
+			Decisions: l.review.decisions(), Created: now,
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	l.progress.number(ctx, registered.Version)
+	return registered.Version, nil
+}
+
+// rollOut runs the rollout as a child and, when it promoted the version, tells the model's monitor.
+func (l *lifecycle) rollOut(ctx workflow.Context, version int) (Result, error) {
+	id := RolloutID(l.plan.Model, version)
+	l.progress.status.Rollout = id
+	result, err := perform(ctx, l, stage.Rollout, func() (RolloutResult, error) {
+		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID: id, TaskQueue: TaskQueue, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, WaitForCancellation: true,
+			StaticSummary: fmt.Sprintf("roll out %s version %d", l.plan.Model, version),
+		})
+		var answer RolloutResult
+		err := workflow.ExecuteChildWorkflow(child, RolloutType, RolloutInput{
+			Model: l.plan.Model, Version: version, Lifecycle: l.evidence.Lifecycle, Rollout: l.plan.Rollout,
+		}).Get(ctx, &answer)
+		return answer, err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if !result.Promoted {
+		l.progress.stop(ctx)
+		return Result{Outcome: Gated, Reason: "rolled back during the canary: " + result.Reason}, nil
+	}
+	watch := stage.Watch{Model: l.plan.Model, Version: version, Monitor: l.plan.Monitor, Retrain: l.plan.Retrain}
+	if err := workflow.ExecuteActivity(quick(ctx, "tell the monitor"), stage.ActivityTellMonitor, watch).Get(ctx, nil); err != nil {
+		return Result{}, err
+	}
+	return Result{Outcome: Deployed, Reason: result.Reason}, nil
+}
+
+// recordEnd puts late decisions and a refusal on the chain; promotions are recorded where they happen.
+func (l *lifecycle) recordEnd(ctx workflow.Context, result Result) error {
+	if err := l.recordDecisions(ctx); err != nil { // those that came late
+		return err
+	}
+	if result.Outcome == Deployed || l.plan.Model == "" {
+		return nil
+	}
+	var subjects []stage.Subject
+	if !l.compiled.Dossier.IsZero() {
+		subjects = append(subjects, stage.Subject{Name: "dossier", Digest: l.compiled.Dossier.Digest})
+	}
+	return record(ctx, stage.Event{
+		Model: l.plan.Model, Key: l.key("end"), Type: stage.EventRefused, Time: workflow.Now(ctx).UTC(), Actor: l.evidence.Lifecycle,
+		Subjects: subjects, Detail: map[string]string{"outcome": string(result.Outcome), "reason": result.Reason},
+	})
+}
+
+// key names an event of this run on the chain; it is the same after a reset.
+func (l *lifecycle) key(event string) string {
+	return l.evidence.Lifecycle + "@" + l.evidence.Run + "/" + event
+}
+
+// decode reads a workflow's JSON input.
+func decode(input converter.RawValue, into any) error {
+	if input.Payload() == nil {
+		return invalidInput(errors.New("there is no input"))
+	}
+	if err := converter.GetDefaultDataConverter().FromPayload(input.Payload(), into); err != nil {
+		return invalidInput(err)
+	}
+	return nil
+}
+
+func invalidInput(err error) error {
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf(`read the workflow's input: %v; expected JSON such as {"spec": {...}, "requester": "...", "trigger": {"kind": "manual"}}`, err),
+		ErrorInvalidInput, nil)
+}
+
+// explain is the innermost message a person can act on.
+func explain(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
+}

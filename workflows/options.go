@@ -1,0 +1,63 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// retries are the same for every activity: errors that will not go away by trying again are marked so where they
+// arise (package activities), everything else is tried for about an hour and a half before a person must look.
+var retries = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute, MaximumAttempts: 25}
+
+const (
+	// workLimit bounds one attempt of a stage that computes.
+	workLimit = 12 * time.Hour
+	// silence is how long such a stage may show no progress before its attempt is replaced.
+	silence = 20 * time.Second
+	// quickLimit bounds one attempt of an activity that only reads or writes documents.
+	quickLimit = time.Minute
+	// longHistory is the number of events after which a workflow that goes on starts a fresh history.
+	longHistory = 1000
+)
+
+// onCPU gives the options of a computing stage on the CPU queue.
+func onCPU(ctx workflow.Context, summary string) workflow.Context {
+	return computing(ctx, TaskQueueCPU, summary)
+}
+
+// onQueue gives the options of a training stage on the queue the spec asked for.
+func onQueue(ctx workflow.Context, queue, summary string) workflow.Context {
+	if queue == "gpu" {
+		return computing(ctx, TaskQueueGPU, summary)
+	}
+	return onCPU(ctx, summary)
+}
+
+func computing(ctx workflow.Context, queue, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: queue, StartToCloseTimeout: workLimit, HeartbeatTimeout: silence, WaitForCancellation: true,
+		RetryPolicy: retries, Summary: summary,
+	})
+}
+
+// quick gives the options of an activity that reads or writes documents.
+func quick(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: TaskQueueCPU, StartToCloseTimeout: quickLimit, RetryPolicy: retries, Summary: summary,
+	})
+}
+
+// call runs an activity and waits for its answer.
+func call[A any](ctx workflow.Context, activity string, input any) (A, error) {
+	var answer A
+	err := workflow.ExecuteActivity(ctx, activity, input).Get(ctx, &answer)
+	return answer, err
+}
+
+// record puts an event on the model's chain.
+func record(ctx workflow.Context, e stage.Event) error {
+	return workflow.ExecuteActivity(quick(ctx, "record: "+e.Type), stage.ActivityRecord, e).Get(ctx, nil)
+}

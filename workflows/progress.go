@@ -1,0 +1,131 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// progress keeps what people see of a lifecycle: the status query, Temporal's current details, search attributes.
+type progress struct {
+	status Status
+}
+
+func newProgress(id string) *progress {
+	p := &progress{status: Status{Lifecycle: id}}
+	for _, name := range stage.Order {
+		p.status.Stages = append(p.status.Stages, StageStatus{Stage: name, State: Waiting})
+	}
+	return p
+}
+
+// status answers the status query.
+func (l *lifecycle) status() (Status, error) {
+	s := l.progress.status
+	s.Review = l.review.status()
+	return s, nil
+}
+
+// answered is implemented by the answers of stages.
+type answered interface {
+	Outline() (summary string, cached bool)
+}
+
+// perform does one stage and keeps its progress. Types of answers say in a line what was done.
+func perform[A answered](ctx workflow.Context, l *lifecycle, name stage.Name, do func() (A, error)) (A, error) {
+	line := l.progress.begin(ctx, name)
+	answer, err := do()
+	line.Finished = workflow.Now(ctx).UTC()
+	if err != nil {
+		line.State, line.Summary = Stopped, explain(err)
+		return answer, err
+	}
+	line.State = Done
+	line.Summary, line.Cached = answer.Outline()
+	l.progress.show(ctx)
+	return answer, nil
+}
+
+func (p *progress) begin(ctx workflow.Context, name stage.Name) *StageStatus {
+	p.status.Stage = name
+	line := p.line(name)
+	line.State, line.Started = Running, workflow.Now(ctx).UTC()
+	p.show(ctx)
+	p.tag(ctx, AttributeStage.ValueSet(string(name)))
+	return line
+}
+
+// stop marks the current stage as the one that refused the candidate.
+func (p *progress) stop(ctx workflow.Context) {
+	p.line(p.status.Stage).State = Stopped
+	p.show(ctx)
+}
+
+func (p *progress) line(name stage.Name) *StageStatus {
+	for i := range p.status.Stages {
+		if p.status.Stages[i].Stage == name {
+			return &p.status.Stages[i]
+		}
+	}
+	panic(fmt.Sprintf("stage %q is not in stage.Order", name))
+}
+
+func (p *progress) identify(ctx workflow.Context, model string) {
+	p.status.Model = model
+	p.tag(ctx, AttributeModel.ValueSet(model), AttributeRequester.ValueSet(p.status.Requester))
+}
+
+func (p *progress) judge(gated stage.Gated) {
+	p.status.Verdict, p.status.Verdicts = gated.Verdict, gated.Verdicts
+}
+
+func (p *progress) file(compiled stage.Compiled) {
+	p.status.Dossier, p.status.Page = compiled.Dossier, compiled.Page
+}
+
+func (p *progress) number(ctx workflow.Context, version int) {
+	p.status.Version = version
+	p.tag(ctx, AttributeVersion.ValueSet(int64(version)))
+}
+
+func (p *progress) end(ctx workflow.Context, result Result) {
+	p.status.Result = &result
+	p.show(ctx)
+	p.tag(ctx, AttributeOutcome.ValueSet(string(result.Outcome)))
+}
+
+// tag sets search attributes. A cluster without them refuses the workflow task, which Temporal retries: the run goes
+// on once "starter setup" has registered them.
+func (p *progress) tag(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		workflow.GetLogger(ctx).Error("search attributes were not set", "error", err)
+	}
+}
+
+// show writes the stages as a Markdown table into Temporal's current details.
+func (p *progress) show(ctx workflow.Context) {
+	var b strings.Builder
+	s := &p.status
+	if s.Result != nil {
+		fmt.Fprintf(&b, "**%s**: %s\n\n", s.Result.Outcome, s.Result.Reason)
+	}
+	b.WriteString("| stage | state | seconds | |\n|---|---|---|---|\n")
+	for _, line := range s.Stages {
+		seconds := ""
+		if !line.Finished.IsZero() {
+			seconds = fmt.Sprintf("%.1f", line.Finished.Sub(line.Started).Seconds())
+		}
+		state := string(line.State)
+		if line.Cached {
+			state += ", from the store"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", line.Stage, state, seconds, strings.ReplaceAll(line.Summary, "|", "\\|"))
+	}
+	if s.Verdict != "" {
+		fmt.Fprintf(&b, "\nGate verdict: **%s**\n", s.Verdict)
+	}
+	workflow.SetCurrentDetails(ctx, b.String())
+}
