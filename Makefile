@@ -35,6 +35,10 @@ test: ## run the tests; needs Go and a C compiler, nothing else
 test-crash: ## kill the whole local stack at eight points of a lifecycle, and restart it
 	$(GO) test -count=1 -timeout 30m -tags crash ./tests/crash/...
 
+.PHONY: fixtures
+fixtures: ## write replay fixtures; only on the code that is deployed
+	$(GO) run ./tests/fixtures
+
 .PHONY: bench
 bench: build ## measure, and print a table with the machine
 	$(GO) run ./tests/bench
@@ -44,7 +48,7 @@ lint: ## gofmt, vet, staticcheck and workflowcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	$(GO) run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
+	$(GO) run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 -config workflows/workflowcheck.yaml ./workflows/...
 
 .PHONY: clean
 clean: ## remove bin/ and the local state

@@ -73,8 +73,9 @@ func Monitor(ctx workflow.Context, input MonitorInput) error {
 	if err := workflow.SetQueryHandler(ctx, QueryStatus, m.status); err != nil {
 		return err
 	}
-	m.listen(ctx)
+	m.open(ctx)
 	for {
+		m.receive(ctx)
 		if m.due(workflow.Now(ctx)) {
 			if err := m.check(ctx); err != nil {
 				return err
@@ -83,7 +84,7 @@ func Monitor(ctx workflow.Context, input MonitorInput) error {
 		}
 		info := workflow.GetInfo(ctx)
 		if info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() >= longHistory {
-			// Everything that was sent has been received (the receiver runs before this line does), so nothing is lost.
+			// Nothing has yielded since receive: every signal that came is in the state, and none is lost.
 			return workflow.NewContinueAsNewError(ctx, MonitorType, MonitorInput{Model: m.model, State: m.state})
 		}
 		if err := m.wait(ctx); err != nil {
@@ -96,7 +97,8 @@ type monitor struct {
 	model    string
 	state    MonitorState
 	checkNow bool
-	received int // signals, so that a waiting monitor notices
+
+	championChanged, checks, pauses, resumes workflow.ReceiveChannel
 }
 
 func (m *monitor) status() (MonitorStatus, error) {
@@ -107,35 +109,29 @@ func (m *monitor) status() (MonitorStatus, error) {
 	}, nil
 }
 
-// listen takes signals as they come.
-func (m *monitor) listen(ctx workflow.Context) {
-	receive := func(name string, take func(ctx workflow.Context, ch workflow.ReceiveChannel)) {
-		ch := workflow.GetSignalChannel(ctx, name)
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			for {
-				take(ctx, ch)
-				m.received++
-			}
-		})
-	}
-	receive(SignalChampionChanged, func(ctx workflow.Context, ch workflow.ReceiveChannel) {
-		var watch stage.Watch
-		ch.Receive(ctx, &watch)
+// open opens the channels of the signals.
+func (m *monitor) open(ctx workflow.Context) {
+	m.championChanged = workflow.GetSignalChannel(ctx, SignalChampionChanged)
+	m.checks = workflow.GetSignalChannel(ctx, SignalCheckNow)
+	m.pauses = workflow.GetSignalChannel(ctx, SignalPause)
+	m.resumes = workflow.GetSignalChannel(ctx, SignalResume)
+}
+
+// receive takes every signal that has come, without waiting.
+func (m *monitor) receive(ctx workflow.Context) {
+	for watch := (stage.Watch{}); m.championChanged.ReceiveAsync(&watch); watch = (stage.Watch{}) {
 		m.changeChampion(ctx, watch)
-	})
-	receive(SignalCheckNow, func(ctx workflow.Context, ch workflow.ReceiveChannel) {
-		ch.Receive(ctx, nil)
+	}
+	for m.checks.ReceiveAsync(nil) {
 		m.checkNow = true
-	})
-	receive(SignalPause, func(ctx workflow.Context, ch workflow.ReceiveChannel) {
-		ch.Receive(ctx, nil)
+	}
+	for m.pauses.ReceiveAsync(nil) {
 		m.state.Paused = true
-	})
-	receive(SignalResume, func(ctx workflow.Context, ch workflow.ReceiveChannel) {
-		ch.Receive(ctx, nil)
+	}
+	for m.resumes.ReceiveAsync(nil) {
 		m.state.Paused = false
 		m.plan(workflow.Now(ctx))
-	})
+	}
 }
 
 // changeChampion starts a new window: what the version before answered says nothing about this one.
@@ -164,16 +160,18 @@ func (m *monitor) due(now time.Time) bool {
 	return m.checkNow || !m.state.Paused && !now.Before(m.state.NextCheck)
 }
 
-// wait sleeps until the next check or the next signal.
+// wait sleeps until the next check is due or a signal has come; receive takes it.
 func (m *monitor) wait(ctx workflow.Context) error {
-	seen := m.received
+	signalled := func() bool {
+		return m.championChanged.Len()+m.checks.Len()+m.pauses.Len()+m.resumes.Len() > 0
+	}
 	if m.state.Watch.Version == 0 || m.state.Paused {
-		return workflow.Await(ctx, func() bool { return m.received != seen })
+		return workflow.Await(ctx, signalled)
 	}
 	timerCtx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	timer := workflow.NewTimerWithOptions(timerCtx, m.state.NextCheck.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "next drift check"})
-	return workflow.Await(ctx, func() bool { return timer.IsReady() || m.received != seen })
+	return workflow.Await(ctx, func() bool { return timer.IsReady() || signalled() })
 }
 
 // check looks at one window. A check that cannot be done is shown and does not end the monitor.
@@ -255,7 +253,7 @@ func (m *monitor) retrain(ctx workflow.Context, check Check) (string, error) {
 	id := LifecycleID(m.model, fmt.Sprintf("drift-v%d-check-%d", check.Version, check.Number))
 	started, err := call[stage.Retraining](quick(ctx, "start retraining"), stage.ActivityStartRetraining, stage.RetrainInput{
 		Model: m.model, Version: check.Version, ID: id,
-		Trigger: stage.Trigger{Kind: "drift", Reason: decision.Reason, Source: workflow.GetInfo(ctx).WorkflowExecution.ID},
+		Trigger: stage.Trigger{Kind: "drift", Reason: decision.Reason, Source: MonitorID(m.model)},
 	})
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -264,7 +262,10 @@ func (m *monitor) retrain(ctx workflow.Context, check Check) (string, error) {
 		return "not started: " + explain(err), nil
 	}
 	m.state.Retrain = state.Started(policy, started.Lifecycle, now)
-	return started.Lifecycle, nil
+	return started.Lifecycle, record(ctx, stage.Event{
+		Model: m.model, Key: started.Lifecycle + "/started", Type: stage.EventRetraining, Time: now, Actor: MonitorID(m.model),
+		Detail: map[string]string{"lifecycle": started.Lifecycle, "reason": decision.Reason},
+	})
 }
 
 // forgetEnded finds out whether the lifecycle started last has ended.

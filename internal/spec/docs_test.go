@@ -9,6 +9,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
+
+	"github.com/assay-ml/assay/internal/gate"
 )
 
 func reference(t *testing.T) string {
@@ -39,6 +41,15 @@ func TestReferenceListsEveryField(t *testing.T) {
 		}
 		require.Equal(t, r.required, strings.Contains(row, "| required"), "required: %s", path)
 	})
+}
+
+func TestDocsDefineEveryMetricOfConditions(t *testing.T) {
+	statistics, err := os.ReadFile("../../docs/statistics.md")
+	require.NoError(t, err)
+	for _, metric := range gate.MetricNames(gate.ScopeGate) {
+		require.Contains(t, reference(t), "`"+metric+"`")
+		require.Contains(t, string(statistics), "`"+metric+"`")
+	}
 }
 
 func TestReferenceListsWhatIsNotAvailableYet(t *testing.T) {

@@ -92,16 +92,6 @@ func hasScheme(schemes ...string) func(string) bool {
 
 func hasTolerance(v string) bool { return strings.Contains(v, "+/-") || strings.Contains(v, "±") }
 
-// Unavailable lists the fields that are recognised and refused, with what to do instead, as rows of a table:
-// field, values concerned (empty: all), alternative.
-func Unavailable() [][3]string {
-	rows := make([][3]string, len(later))
-	for i, u := range later {
-		rows[i] = [3]string{u.path, u.value, u.instead}
-	}
-	return rows
-}
-
 func (u unavailable) found() string {
 	if u.value == "" {
 		return "this field is known"

@@ -56,15 +56,6 @@ type mapKey struct {
 	value *node
 }
 
-func (n *node) child(key string) *node {
-	for _, k := range n.keys {
-		if k.name == key {
-			return k.value
-		}
-	}
-	return nil
-}
-
 // describe says what a node is, for messages. It shows ${NAME}, never the value of the variable.
 func (n *node) describe() string {
 	switch n.kind {

@@ -59,6 +59,7 @@ func plain(field, says string) rule {
 
 func (r rule) must() rule               { r.required = true; return r }
 func (r rule) nonEmpty() rule           { r.filled = true; return r }
+func (r rule) positive() rule           { r.above = true; return r }
 func (r rule) otherwise(value any) rule { r.standard = value; return r }
 
 func (r rule) matching(pattern, inWords string) rule {
@@ -185,8 +186,6 @@ var rules = []rule{
 
 	rule{field: "When.any", says: "Any one of these suffices.", enum: []string{"drift"}, filled: true, distinct: true},
 }
-
-func (r rule) positive() rule { r.above = true; return r }
 
 var ruleOf = func() map[string]rule {
 	m := make(map[string]rule, len(rules))

@@ -40,7 +40,7 @@ func TestBadSourcesAreRefusedWithPlaceAndRemedy(t *testing.T) {
 		{name: "too few fields", content: "a,b\n1,2\n\nsecret\n", want: []string{"line 4 has 1 field; expected 2"}},
 		{name: "quote never closed", content: "a,b\n1,2\n3,\"secret\n4,5\n", want: []string{"line 3: a quoted field is never closed"}},
 		{name: "text after a quote", content: "a,b\n1,2\n3,\"secret\"x\n4,5\n", want: []string{"line 3, field 2: text follows a closing quote"}},
-		{name: "infinite number", content: "a,b\n1,2.5\n2,inf\n3,1e999\n", want: []string{`column "b" holds 2 infinite numbers (rows 2, 3`, "expected finite numbers"}},
+		{name: "infinite number", content: "a,b\n1,2.5\n2,inf\n3,1e999\n", want: []string{`column "b" holds 2 infinite numbers (in rows 2, 3`, "expected finite numbers"}},
 		{name: "comment that is not set", content: "# secret\na,b\n1,2\n3,4\n", want: []string{"line 1 has 1 field where the lines after it have 2", "set csv.comment"}},
 		{name: "not Parquet", file: "x.parquet", content: "a,b\n1,2\n", want: []string{"not Parquet"}},
 		{name: "not JSON", file: "x.jsonl", content: "{\"a\": 1}\nsecret\n", want: []string{"not a JSON object", "line 2"}},

@@ -36,7 +36,7 @@ type ColumnProfile struct {
 	Min            *float64    `json:"min,omitempty"`
 	Max            *float64    `json:"max,omitempty"`
 	Mean           *float64    `json:"mean,omitempty"`
-	StdDev         *float64    `json:"std_dev,omitempty"`   // of a sample: divided by n - 1
+	StdDev         *float64    `json:"std_dev,omitempty"`   // of a sample (divided by n - 1), to about nine digits
 	Quantiles      []float64   `json:"quantiles,omitempty"` // at 0, 0.1, ..., 1; Hyndman and Fan (1996) type 7, as numpy
 	Histogram      *Histogram  `json:"histogram,omitempty"`
 	ECDF           *ECDF       `json:"ecdf,omitempty"`

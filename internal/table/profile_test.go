@@ -63,6 +63,35 @@ func TestProfileOfNumbersAgreesWithItsDefinitions(t *testing.T) {
 	})
 }
 
+func TestMomentsOfDifficultNumbers(t *testing.T) {
+	s, err := small.open(t.Context())
+	require.NoError(t, err)
+	defer s.close()
+	for _, c := range []struct {
+		values   string
+		n        int
+		mean, sd float64
+	}{
+		{"1.6e9 + i % 3 / 1024", 3000, 1.6e9 + 1.0/1024, math.Sqrt(2.0/3*3000/2999) / 1024},
+		{"CASE WHEN i = 0 THEN -1e308 ELSE 1e308 END", 2, 0, math.Sqrt2 * 1e308},
+		{"CASE WHEN i = 0 THEN 1e-300 ELSE 3e-300 END", 2, 2e-300, math.Sqrt2 * 1e-300},
+		{"CASE WHEN i = 0 THEN 1e9 ELSE i % 2 END", 100_000, (1e9 + 50_000) / 1e5, 1e9 / math.Sqrt(1e5)},
+		{"-7.25", 10, -7.25, 0},
+	} {
+		p := profiled(t, s, c.values, c.n)
+		if c.mean == 0 {
+			require.Less(t, math.Abs(*p.Mean), 1e290)
+		} else {
+			require.InEpsilon(t, c.mean, *p.Mean, 1e-13, c.values)
+		}
+		if c.sd == 0 {
+			require.Zero(t, *p.StdDev)
+			continue
+		}
+		require.InEpsilon(t, c.sd, *p.StdDev, 1e-6, c.values)
+	}
+}
+
 func atMost(sorted []float64, v float64) int {
 	n, _ := slices.BinarySearchFunc(sorted, v, func(a, b float64) int {
 		if a <= b {

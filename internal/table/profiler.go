@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -37,10 +38,17 @@ func profileParquet(ctx context.Context, s *session, path string, columns []Colu
 		return nil, err
 	}
 	for low := 0; low < len(columns); low += columnsPerQuery {
-		if err := p.totals(ctx, low, min(low+columnsPerQuery, len(columns))); err != nil {
+		high := min(low+columnsPerQuery, len(columns))
+		if err := p.extremes(ctx, low, high); err != nil {
+			return nil, err
+		}
+		if err := p.moments(ctx, low, high); err != nil {
 			return nil, err
 		}
 		progress(p.rows)
+	}
+	if err := p.checkFinite(ctx); err != nil {
+		return nil, err
 	}
 	if err := p.drawSample(ctx); err != nil {
 		return nil, err
@@ -57,104 +65,117 @@ func profileParquet(ctx context.Context, s *session, path string, columns []Colu
 	return &Profile{Rows: p.rows, Columns: p.out}, nil
 }
 
-// moments are the count, mean and sum of squared differences from the mean of some values.
-type moments struct{ n, mean, m2 float64 }
-
-// add joins two disjoint sets of values (Chan, Golub and LeVeque 1979).
-func (m moments) add(o moments) moments {
-	if m.n == 0 || o.n == 0 {
-		return moments{m.n + o.n, m.mean*min(m.n, 1) + o.mean*min(o.n, 1), m.m2 + o.m2}
-	}
-	n, d := m.n+o.n, o.mean-m.mean
-	return moments{n, m.mean + d*o.n/n, m.m2 + o.m2 + d*d*m.n*o.n/n}
-}
-
 const (
-	totalsPerColumn = 6
-	columnsPerQuery = 100 // keeps a query over very wide files small
+	extremesPerColumn = 3
+	sumsPerColumn     = 3
+	columnsPerQuery   = 100 // keeps a query over very wide files small
 )
 
-// totals scans all rows for counts, extremes and moments. Sums are taken by row group, each of which one thread reads in
-// order, and joined here in order, so that they do not depend on the number of threads.
-func (p *profiler) totals(ctx context.Context, low, high int) error {
+// extremes counts values and finds the least and greatest; DuckDB reads them off the statistics of the file.
+func (p *profiler) extremes(ctx context.Context, low, high int) error {
 	var list []string
-	for i := low; i < high; i++ {
-		list = append(list, totalsOf(p.columns[i])...)
+	for _, c := range p.columns[low:high] {
+		x := ident(c.Name)
+		if c.Kind == Numeric {
+			list = append(list, "count("+x+")", "min("+x+")", "max("+x+")")
+			continue
+		}
+		list = append(list, "count("+x+")", "0", "0")
 	}
-	query := fmt.Sprintf("SELECT %s FROM read_parquet(%s, file_row_number = true) GROUP BY file_row_number // %d ORDER BY file_row_number // %d",
-		strings.Join(list, ", "), text(p.path), rowGroup, rowGroup)
-	present := make([]int64, high-low)
-	infinite := make([]int64, high-low)
-	joined := make([]moments, high-low)
-	err := p.s.each(ctx, query, func(values []any) error {
-		for i := range joined {
-			v, c := values[i*totalsPerColumn:], &p.out[low+i]
-			n := integer(v[0])
-			present[i] += n
-			infinite[i] += integer(v[1])
-			if c.Kind == Numeric && n > 0 {
-				c.Min, c.Max = extreme(c.Min, float(v[2]), math.Min), extreme(c.Max, float(v[3]), math.Max)
-				joined[i] = joined[i].add(moments{float64(n), float(v[4]), float(v[5]) * float64(n)})
+	return p.s.each(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+parquet(p.path), func(values []any) error {
+		for i := low; i < high; i++ {
+			v, c := values[(i-low)*extremesPerColumn:], &p.out[i]
+			present := integer(v[0])
+			c.Nulls, c.AllNull = p.rows-present, present == 0 && p.rows > 0
+			if c.Kind == Numeric && present > 0 {
+				least, greatest := float(v[1]), float(v[2])
+				c.Min, c.Max = &least, &greatest
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for i := range joined {
-		if infinite[i] > 0 {
-			return p.infiniteError(ctx, p.columns[low+i].Name, infinite[i])
+}
+
+// checkFinite refuses infinite numbers.
+func (p *profiler) checkFinite(ctx context.Context) error {
+	for _, c := range p.out {
+		if c.Min != nil && (math.IsInf(*c.Min, 0) || math.IsInf(*c.Max, 0)) {
+			return p.infiniteError(ctx, c.Name)
 		}
-		p.settle(&p.out[low+i], present[i], joined[i])
 	}
 	return nil
 }
 
-func totalsOf(c ColumnInfo) []string {
-	x := ident(c.Name)
-	if c.Kind != Numeric {
-		return []string{"count(" + x + ")", "0", "0", "0", "0", "0"}
+// moments scans all rows once more for means and standard deviations. Sums are of whole numbers, so that they do not depend
+// on the order in which threads add: a value counts as its place between the least and the greatest, in steps of 2^-31 of
+// at least half that range for squares, and as finely as 64-bit numbers can for the mean. With n values the relative error
+// of the standard deviation is below sqrt(2 n) * 2^-31, and about 2^-31 where values are not bunched.
+func (p *profiler) moments(ctx context.Context, low, high int) error {
+	var list []string
+	var open []*ColumnProfile
+	for i := low; i < high; i++ {
+		c := &p.out[i]
+		if c.Min == nil {
+			continue
+		}
+		place := fmt.Sprintf("(%s::DOUBLE / 4 - %s) * %s", ident(c.Name), literal(*c.Min/4), literal(fineness(c)))
+		coarse := "CAST(" + place + " AS BIGINT)"
+		list = append(list, "sum(CAST("+place+" * 2147483648 AS BIGINT))", "sum("+coarse+")", "sum("+coarse+" * "+coarse+")")
+		open = append(open, c)
 	}
-	finite, infinite := x+"::DOUBLE", "0"
-	if c.Type == Number {
-		infinite = "count(*) FILTER (isinf(" + x + "))"
-		finite = "CASE WHEN isinf(" + x + ") THEN NULL ELSE " + x + " END"
+	if len(open) == 0 {
+		return nil
 	}
-	return []string{"count(" + x + ")", infinite, "min(" + x + ")", "max(" + x + ")", "avg(" + finite + ")", "var_pop(" + finite + ")"}
+	return p.s.each(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+parquet(p.path), func(v []any) error {
+		for i, c := range open {
+			c.setMoments(p.rows-c.Nulls, whole(v[i*sumsPerColumn]), whole(v[i*sumsPerColumn+1]), whole(v[i*sumsPerColumn+2]))
+		}
+		return nil
+	})
 }
 
-func extreme(old *float64, v float64, choose func(a, b float64) float64) *float64 {
-	if old != nil {
-		v = choose(*old, v)
-	}
-	return &v
+// fineness is the power of two that stretches a quarter of the column's range to between 2^30 and 2^31.
+func fineness(c *ColumnProfile) float64 {
+	_, exponent := math.Frexp(*c.Max/4 - *c.Min/4)
+	return math.Ldexp(1, min(31-exponent, 1023))
 }
 
-func (p *profiler) settle(c *ColumnProfile, present int64, m moments) {
-	c.Nulls = p.rows - present
-	c.AllNull = present == 0 && p.rows > 0
-	if c.Kind != Numeric || present == 0 {
+// setMoments takes the sums of n places: fine ones, coarse ones, squares of coarse ones.
+func (c *ColumnProfile) setMoments(n int64, fine, coarse, squares *big.Int) {
+	unit := fineness(c)
+	mean, _ := new(big.Rat).SetFrac(fine, new(big.Int).Mul(big.NewInt(n), big.NewInt(1<<31))).Float64()
+	mean = *c.Min + mean/unit*4
+	c.Mean = &mean
+	if n < 2 {
 		return
 	}
-	c.Mean = &m.mean
-	if present > 1 {
-		sd := math.Sqrt(m.m2 / (m.n - 1))
-		c.StdDev = &sd
-	}
+	spread := new(big.Int).Mul(big.NewInt(n), squares) // n times the sum of squared differences from the mean
+	spread.Sub(spread, new(big.Int).Mul(coarse, coarse))
+	variance, _ := new(big.Rat).SetFrac(spread, new(big.Int).Mul(big.NewInt(n), big.NewInt(n-1))).Float64()
+	sd := math.Sqrt(variance) / unit * 4
+	c.StdDev = &sd
 }
 
-func (p *profiler) infiniteError(ctx context.Context, column string, count int64) error {
+func whole(v any) *big.Int {
+	if b, ok := v.(*big.Int); ok {
+		return b
+	}
+	return big.NewInt(integer(v))
+}
+
+func (p *profiler) infiniteError(ctx context.Context, column string) error {
 	var numbers []string
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE isinf(%s) ORDER BY 1 LIMIT 5", ident(RowColumn), numbered(p.path), ident(column))
+	var count int64
+	query := fmt.Sprintf("SELECT %s, count(*) OVER () FROM %s WHERE isinf(%s) ORDER BY 1 LIMIT 5", ident(RowColumn), numbered(p.path), ident(column))
 	err := p.s.each(ctx, query, func(v []any) error {
 		numbers = append(numbers, strconv.FormatInt(integer(v[0]), 10))
+		count = integer(v[1])
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("column %q holds %s (rows %s, counted from 1 after the header); expected finite numbers: replace them, or list their text in csv.unknown",
+	return fmt.Errorf("column %q holds %s (in rows %s, counted from 1 after the header); expected finite numbers: replace them, or list their text in csv.unknown",
 		column, plural(count, "infinite number"), strings.Join(numbers, ", "))
 }
 
@@ -258,58 +279,88 @@ func (p *profiler) categorical(ctx context.Context, c *ColumnProfile, from strin
 // the cumulative count passes a thousandth, and those at the ranks of the deciles.
 func (p *profiler) numeric(ctx context.Context, c *ColumnProfile, from string) error {
 	x := ident(c.Name)
-	keep := fmt.Sprintf("kinds <= %d OR last = n OR last = total OR last * %d // total > (last - n) * %d // total", fewValues, ecdfPoints, ecdfPoints)
-	for i := range 11 {
-		rank := fmt.Sprintf("((total - 1) * %d // 10 + 1)", i)
-		keep += fmt.Sprintf(" OR (last - n < %[1]s AND last >= %[1]s) OR (last - n < %[1]s + 1 AND last >= %[1]s + 1)", rank)
+	counts, err := p.s.counts(ctx, "SELECT count("+x+") FROM "+from)
+	if err != nil {
+		return err
 	}
-	query := fmt.Sprintf(`SELECT v, n, last, total, kinds FROM (
-		SELECT v, n, CAST(sum(n) OVER (ORDER BY v) AS BIGINT) AS last, CAST(sum(n) OVER () AS BIGINT) AS total, count(*) OVER () AS kinds
-		FROM (SELECT %s AS v, count(*) AS n FROM %s WHERE %s IS NOT NULL GROUP BY v)) WHERE %s ORDER BY v`, x, from, x, keep)
-	e := &ECDF{}
-	d := &deciles{}
-	err := p.s.each(ctx, query, func(v []any) error {
-		value, n, last := float(v[0]), integer(v[1]), integer(v[2])
-		d.see(value, last-n, last, integer(v[3]))
-		c.Distinct = integer(v[4])
-		e.Values, e.Cumulative = append(e.Values, value), append(e.Cumulative, last)
+	n := counts[0]
+	if n == 0 { // a sample may hold no value of a column that has very few
+		return nil
+	}
+	query := sortedValues(x, from, n)
+	if p.sampled && from != "sample" {
+		query = countedValues(x, from)
+	}
+	points := &points{n: n}
+	err = p.s.each(ctx, query, func(v []any) error {
+		points.see(float(v[0]), integer(v[1]), integer(v[2]), integer(v[3]))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if len(e.Values) == 0 { // a sample may hold no value of a column that has very few
-		return nil
-	}
-	c.Quantiles, c.ECDF, c.Histogram = d.values(), e, e.histogram()
+	c.Distinct, c.Quantiles, c.ECDF = points.distinct, points.deciles(), points.ecdf()
+	c.Histogram = c.ECDF.histogram()
 	return nil
 }
 
-// deciles collects the order statistics that the quantiles at 0, 0.1, ..., 1 of n values lie between.
-type deciles struct {
-	n         int64
-	low, high [11]float64
-}
-
-// see takes a value that has the ranks after+1 to last of n.
-func (d *deciles) see(value float64, after, last, n int64) {
-	d.n = n
+// sortedValues asks for values in order with their first and last rank and their place among distinct values: the first
+// fewValues + 1 of them, and those that cross a thousandth or hold the rank of a decile.
+func sortedValues(x, from string, n int64) string {
+	keep := fmt.Sprintf("place <= %d OR last = %d OR last * %d // %d > (first - 1) * %d // %d", fewValues+1, n, ecdfPoints, n, ecdfPoints, n)
 	for i := range int64(11) {
 		rank := (n-1)*i/10 + 1
-		if after < rank && rank <= last {
-			d.low[i], d.high[i] = value, value
+		keep += fmt.Sprintf(" OR (first <= %d AND last >= %d)", rank+1, rank)
+	}
+	return fmt.Sprintf("SELECT v, first, last, place FROM (SELECT %s AS v, rank() OVER w AS first, count(*) OVER w AS last, dense_rank() OVER w AS place, "+
+		"row_number() OVER w AS number FROM %s WHERE %s IS NOT NULL WINDOW w AS (ORDER BY %s)) WHERE number = first AND (%s) ORDER BY v", x, from, x, x, keep)
+}
+
+// countedValues asks for the same of a column known to have few values, without sorting all rows.
+func countedValues(x, from string) string {
+	return fmt.Sprintf("SELECT v, CAST(last - n + 1 AS BIGINT), last, place FROM (SELECT v, n, CAST(sum(n) OVER w AS BIGINT) AS last, row_number() OVER w AS place "+
+		"FROM (SELECT %s AS v, count(*) AS n FROM %s WHERE %s IS NOT NULL GROUP BY v) WINDOW w AS (ORDER BY v)) ORDER BY v", x, from, x)
+}
+
+// points collects values in order, with their ranks among n.
+type points struct {
+	n, distinct int64
+	values      []float64
+	first, last []int64
+	low, high   [11]float64 // what the deciles lie between
+}
+
+func (p *points) see(value float64, first, last, place int64) {
+	p.distinct = place
+	p.values, p.first, p.last = append(p.values, value), append(p.first, first), append(p.last, last)
+	for i := range int64(11) {
+		rank := (p.n-1)*i/10 + 1
+		if first <= rank && rank <= last {
+			p.low[i], p.high[i] = value, value
 		}
-		if next := rank + 1; after < next && next <= last {
-			d.high[i] = value
+		if first <= rank+1 && rank+1 <= last {
+			p.high[i] = value
 		}
 	}
 }
 
-func (d *deciles) values() []float64 {
+func (p *points) deciles() []float64 {
 	out := make([]float64, 11)
 	for i := range int64(11) {
-		share := float64((d.n-1)*i%10) / 10
-		out[i] = d.low[i] + (d.high[i]-d.low[i])*share
+		share := float64((p.n-1)*i%10) / 10
+		out[i] = p.low[i] + (p.high[i]-p.low[i])*share
 	}
 	return out
+}
+
+// ecdf keeps every value when they are few, otherwise the least and those that cross a thousandth.
+func (p *points) ecdf() *ECDF {
+	e := &ECDF{}
+	for i, v := range p.values {
+		crosses := p.last[i]*ecdfPoints/p.n > (p.first[i]-1)*ecdfPoints/p.n
+		if p.distinct <= fewValues || i == 0 || crosses {
+			e.Values, e.Cumulative = append(e.Values, v), append(e.Cumulative, p.last[i])
+		}
+	}
+	return e
 }

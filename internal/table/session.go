@@ -148,7 +148,7 @@ func (s *session) columns(ctx context.Context, relation string) (names, types []
 
 // writeParquet writes the rows of a query, in its order, to a file of the session.
 func (s *session) writeParquet(ctx context.Context, query, path string) error {
-	return s.exec(ctx, fmt.Sprintf("COPY (%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d, PARQUET_VERSION v2)",
+	return s.exec(ctx, fmt.Sprintf("COPY (%s\n) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)",
 		query, text(path), rowGroup))
 }
 

@@ -35,6 +35,7 @@ type app struct {
 	store    string // folder of the artifact store
 	keys     string // folder of the chain's keys
 	gateway  string // URL of the gateway
+	begun    bool   // the command line was understood and a command runs
 }
 
 // exitError ends a command with a status of its own.
@@ -59,8 +60,11 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var exit exitError
 	if !errors.As(err, &exit) {
-		// Cobra's own errors (unknown command, flag, argument count) and ours differ in nothing but this.
 		exit = exitError{exitFailed, err}
+		if !a.begun {
+			// Cobra's own: an unknown command, a wrong number of arguments.
+			exit.status = exitUse
+		}
 	}
 	if exit.err != nil && exit.err.Error() != "" {
 		fmt.Fprintln(stderr, "starter:", exit.err)
@@ -81,6 +85,7 @@ TEMPORAL_API_KEY, TEMPORAL_TLS_... or a profile in temporal.toml. Default: 127.0
 
 Exit status: 0 done, 1 failed, 2 wrong use, 3 refused by a gate or a reviewer.`,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
+			a.begun = true
 			if a.output != "text" && a.output != "json" {
 				return wrongUse("-o %q: expected text or json", a.output)
 			}

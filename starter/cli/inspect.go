@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/assay-ml/assay/internal/review"
 	"github.com/assay-ml/assay/workflows"
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/workflowservice/v1"
@@ -125,7 +126,11 @@ func printStatus(w io.Writer, s workflows.Status) {
 	}
 	if s.Review != nil {
 		for _, d := range s.Review.Decisions {
-			fmt.Fprintf(w, "decision: %s by %s (%s): %s\n", d.Decision, d.Reviewer, d.Role, d.Reason)
+			standing := ""
+			if d.Standing != review.Counted {
+				standing = ", " + string(d.Standing)
+			}
+			fmt.Fprintf(w, "decision%s: %s by %s (%s): %s\n", standing, d.Decision, d.Reviewer, d.Role, d.Reason)
 		}
 		for _, r := range s.Review.Refusals {
 			fmt.Fprintf(w, "not counted: %s\n", r.Reason)

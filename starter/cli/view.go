@@ -76,7 +76,7 @@ func requestText(s workflows.Status) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "  waiting for people until %s. Read the dossier: starter dossier %s -o dossier.html\n", s.Review.Deadline.Local().Format("2006-01-02 15:04:05 MST"), s.Lifecycle)
+	fmt.Fprintf(&b, "  waiting for people until %s. Read the dossier: starter dossier %s -f dossier.html\n", s.Review.Deadline.Local().Format("2006-01-02 15:04:05 MST"), s.Lifecycle)
 	for _, seat := range s.Review.Missing {
 		fmt.Fprintf(&b, "  next step (%d more from role %s):\n    starter approve %s --as NAME --role %s --dossier %s --reason \"...\"\n", seat.Approvals, seat.Role, s.Lifecycle, seat.Role, s.Review.Dossier)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -118,6 +119,11 @@ func (p *player) watch(ctx context.Context) error {
 		fmt.Fprintf(p.Out, "  %s: %s\n", check.Verdict, check.Summary)
 		if check.Retraining != "" {
 			fmt.Fprintf(p.Out, "  retraining: %s\n", check.Retraining)
+		}
+		if strings.HasPrefix(check.Retraining, "lifecycle/") {
+			if err := p.starter(ctx, "watch", check.Retraining); err != nil {
+				return err
+			}
 		}
 		if check.Verdict != window.want {
 			return fmt.Errorf("the drift check answered %q; expected %q", check.Verdict, window.want)
