@@ -93,7 +93,7 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 	f.IntVar(&c.Slots, "slots", c.Slots, "activities at once on the CPU queue")
 	f.Int64Var(&c.MemoryBytes, "memory", c.MemoryBytes, "bytes of memory one table operation may take before it spills to disk")
 	f.IntVar(&c.Threads, "threads", c.Threads, "processors one table operation may use")
-	f.StringVar(&c.Scratch, "scratch", c.Scratch, "folder for temporary files (default: the system's)")
+	f.StringVar(&c.Scratch, "scratch", c.Scratch, "folder for temporary files (default: the system's; of a local stack: scratch in its state folder)")
 	f.StringVar(&c.GatewayAddress, "gateway-address", c.GatewayAddress, "where the gateway listens")
 	f.StringVar(&c.MetricsAddress, "metrics-address", c.MetricsAddress, "where metrics are served; empty: nowhere")
 }

@@ -227,9 +227,9 @@ func (m *monitor) keep(ctx workflow.Context, check Check) {
 		m.state.Recent = m.state.Recent[extra:]
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Watching version %d, next check %s.\n\n| check | verdict | rows | |\n|---|---|---|---|\n", m.state.Watch.Version, m.state.NextCheck.Format(time.RFC3339))
+	b.WriteString(fmt.Sprintf("Watching version %d, next check %s.\n\n| check | verdict | rows | |\n|---|---|---|---|\n", m.state.Watch.Version, m.state.NextCheck.Format(time.RFC3339)))
 	for _, c := range m.state.Recent {
-		fmt.Fprintf(&b, "| %d | %s | %d | %s |\n", c.Number, c.Verdict, c.Rows, strings.ReplaceAll(c.Summary, "|", "\\|"))
+		b.WriteString(fmt.Sprintf("| %d | %s | %d | %s |\n", c.Number, c.Verdict, c.Rows, strings.ReplaceAll(c.Summary, "|", "\\|")))
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }

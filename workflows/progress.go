@@ -110,7 +110,7 @@ func (p *progress) show(ctx workflow.Context) {
 	var b strings.Builder
 	s := &p.status
 	if s.Result != nil {
-		fmt.Fprintf(&b, "**%s**: %s\n\n", s.Result.Outcome, s.Result.Reason)
+		b.WriteString(fmt.Sprintf("**%s**: %s\n\n", s.Result.Outcome, s.Result.Reason))
 	}
 	b.WriteString("| stage | state | seconds | |\n|---|---|---|---|\n")
 	for _, line := range s.Stages {
@@ -122,10 +122,10 @@ func (p *progress) show(ctx workflow.Context) {
 		if line.Cached {
 			state += ", from the store"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", line.Stage, state, seconds, strings.ReplaceAll(line.Summary, "|", "\\|"))
+		b.WriteString(fmt.Sprintf("| %s | %s | %s | %s |\n", line.Stage, state, seconds, strings.ReplaceAll(line.Summary, "|", "\\|")))
 	}
 	if s.Verdict != "" {
-		fmt.Fprintf(&b, "\nGate verdict: **%s**\n", s.Verdict)
+		b.WriteString(fmt.Sprintf("\nGate verdict: **%s**\n", s.Verdict))
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
 }

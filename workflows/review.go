@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// keptRefusals is how many refused votes the status shows; the count of all is kept.
+// keptRefusals is how many refused votes the status shows.
 const keptRefusals = 10
 
 // reviewDesk receives decisions from the first moment of a lifecycle to its last, by signal and by update, and gives
@@ -134,8 +134,8 @@ func (d *reviewDesk) decisions() []stage.Decision {
 }
 
 func parseVote(raw converter.RawValue) (review.Vote, error) {
-	if raw.Payload() == nil {
-		return review.Vote{}, fmt.Errorf("read the decision: it is empty")
+	if len(raw.Payload().GetData()) == 0 {
+		return review.Vote{}, fmt.Errorf(`read decision: it is empty; expected JSON such as {"reviewer": "...", "role": "...", "decision": "approve", "reason": "...", "dossier": "sha256:..."}`)
 	}
 	return review.ParseVote(raw.Payload().GetData())
 }

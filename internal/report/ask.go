@@ -32,7 +32,7 @@ func askOf(d Dossier, digest artifact.Digest) ask {
 		Lead:     "Decide whether this candidate may become the first version of " + d.Model + " to serve. No version serves yet.",
 		Warnings: warnings(d),
 		Digest:   digest.String(),
-		Commands: commands(d),
+		Commands: commands(d, digest),
 		Filling:  filling(d.Review),
 	}
 	if d.Champion != nil {
@@ -105,7 +105,7 @@ func quorum(r spec.Review) string {
 }
 
 // commands are the lines a reviewer runs. With several roles, ROLE stands for the reviewer's own.
-func commands(d Dossier) []command {
+func commands(d Dossier, digest artifact.Digest) []command {
 	role := "ROLE"
 	if len(d.Review.Quorum) == 1 {
 		role = shellWord(d.Review.Quorum[0].Role)
@@ -114,7 +114,7 @@ func commands(d Dossier) []command {
 	for _, verb := range []struct{ name, label string }{
 		{"approve", "To approve:"}, {"reject", "To reject:"}, {"request-changes", "To ask for changes:"},
 	} {
-		words := []string{"starter", verb.name, shellWord(d.Lifecycle), "--as NAME", "--role " + role, "--reason TEXT"}
+		words := []string{"starter", verb.name, shellWord(d.Lifecycle), "--as NAME", "--role " + role, "--dossier " + digest.String(), "--reason TEXT"}
 		lines = append(lines, command{verb.label, words})
 	}
 	return lines

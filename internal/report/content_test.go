@@ -36,9 +36,9 @@ func TestReviewerIsToldWhatIsAsked(t *testing.T) {
 		"2 approvals in the role ethics and 1 approval in the role risk. Each person counts once.",
 		"Mara Lindqvist, who asked for this, may not decide on it.", "After 2 days risk-lead is told.",
 		"A decision is bound to this dossier by its digest", digest.String(),
-		"starter approve lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --reason TEXT",
-		"starter reject lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --reason TEXT",
-		"starter request-changes lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --reason TEXT",
+		"starter approve lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --dossier "+digest.String()+" --reason TEXT",
+		"starter reject lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --dossier "+digest.String()+" --reason TEXT",
+		"starter request-changes lifecycle/loan-approval/2026-06-25-k3 --as NAME --role ROLE --dossier "+digest.String()+" --reason TEXT",
 		"ROLE is the role you decide in: ethics or risk.",
 		"The device was simulated; training ran on the processor.",
 	)
@@ -48,7 +48,7 @@ func TestReviewerIsToldWhatIsAsked(t *testing.T) {
 	d.Trigger = stage.Trigger{Kind: "drift", Reason: "income drifted"}
 	d.Validation.Warnings = []string{"a group is small", "a group is small"}
 	says(t, d, "ask", "may take the place of version 3 of loan-approval", "1 approval in the role chief risk officer. What ends it",
-		"--role 'chief risk officer' --reason TEXT", "has drifted", "income drifted", "a group is small")
+		"--role 'chief risk officer' --dossier sha256:", "has drifted", "income drifted", "a group is small")
 	says(t, d, "limits", "Whether it is better than the version that serves was not tested.")
 	ask := section(t, parse(t, rendered(t, d)), "ask")
 	require.Equal(t, 1, strings.Count(ask, "a group is small"))

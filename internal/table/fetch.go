@@ -168,11 +168,15 @@ func download(ctx context.Context, uri, dir string) (string, error) {
 		if errors.As(err, &shown) {
 			err = shown.Err
 		}
-		return "", fmt.Errorf("download: %w", err)
+		return "", transientError{fmt.Errorf("download: %w", err)}
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("download: the server answered %s; expected 200 OK", response.Status)
+		err := fmt.Errorf("download: the server answered %s; expected 200 OK", response.Status)
+		if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests {
+			err = transientError{err}
+		}
+		return "", err
 	}
 	return save(response, filepath.Join(dir, "download-"+filepath.Base(u.Path)))
 }
@@ -195,10 +199,10 @@ func save(response *http.Response, path string) (string, error) {
 	defer os.Remove(f.Name())
 	n, err := io.Copy(f, response.Body)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("download: stopped after %d bytes: %w", n, err)
+		return "", transientError{fmt.Errorf("download: stopped after %d bytes: %w", n, err)}
 	}
 	if response.ContentLength >= 0 && n != response.ContentLength {
-		return "", fmt.Errorf("download: got %d bytes of %d; try again", n, response.ContentLength)
+		return "", transientError{fmt.Errorf("download: got %d bytes of %d; try again", n, response.ContentLength)}
 	}
 	return path, os.Rename(f.Name(), path)
 }

@@ -150,12 +150,6 @@ func putJSON(ctx context.Context, store artifact.Store, v any) (artifact.Ref, er
 	return store.Put(ctx, bytes.NewReader(b), artifact.MediaJSON)
 }
 
-// What a machine lacked, rather than what a source is.
-var (
-	errMemory = errors.New("DuckDB ran out of the memory it is given; raise the worker's memory limit or give it room for temporary files")
-	errFull   = errors.New("the disk is full; free some space in the folder for temporary files or in the store, then try again")
-)
-
 // readable turns DuckDB's errors, which can repeat values of the file, into ones that say what to do.
 func readable(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {

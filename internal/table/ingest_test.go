@@ -174,6 +174,35 @@ func TestIngestStopsWhenItsContextEnds(t *testing.T) {
 	require.ErrorIs(t, err, ctx.Err())
 }
 
+func TestProgressEndsWithTheNumberOfRows(t *testing.T) {
+	src := write(t, "x.csv", people(500))
+	local, err := Fetch(t.Context(), src, t.TempDir())
+	require.NoError(t, err)
+	var last int64
+	_, err = Ingest(t.Context(), newStore(t), local, src, small, func(rows int64) { last = rows })
+	require.NoError(t, err)
+	require.EqualValues(t, 500, last)
+}
+
+func TestOnlyFailuresOfTheMachineAreTransient(t *testing.T) {
+	lim := small
+	lim.TempDir = filepath.Join(t.TempDir(), "absent")
+	src := write(t, "x.csv", people(50))
+	local, err := Fetch(t.Context(), src, t.TempDir())
+	require.NoError(t, err)
+	_, err = Ingest(t.Context(), newStore(t), local, src, lim, nil)
+	require.True(t, Transient(err), err)
+
+	_, err = take(t, newStore(t), write(t, "x.csv", "a,a\n1,2\n"))
+	require.False(t, Transient(err), err)
+	_, err = take(t, newStore(t), spec.Source{URI: "no/such/file.csv"})
+	require.False(t, Transient(err), err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Ingest(ctx, newStore(t), local, src, small, nil)
+	require.True(t, Transient(err), err)
+}
+
 func TestTemporaryFilesAreRemoved(t *testing.T) {
 	lim := small
 	lim.TempDir = t.TempDir()

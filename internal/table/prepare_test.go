@@ -296,3 +296,13 @@ func TestTenThousandCategoriesWorkWithAWarning(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, f.Columns[0].Levels, 10000)
 }
+
+func TestATransformLargerThanItsMemoryGoesToDisk(t *testing.T) {
+	store := newStore(t)
+	snap := mustTake(t, store, spec.Source{URI: "synthetic://credit?rows=400000&seed=1"})
+	data := spec.Data{Target: spec.Target{Column: "approved", Positive: "yes"}, Exclude: []string{"application_id"}, Split: hash,
+		Transform: "select * from data order by md5(application_id)"}
+	p, err := Prepare(t.Context(), store, snap, nil, data, Limits{MemoryBytes: 100 << 20, Threads: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 400_000, p.Rows.Train+p.Rows.Validation+p.Rows.Test)
+}

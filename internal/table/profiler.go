@@ -16,8 +16,8 @@ const (
 	frequentSize = 50
 )
 
-// profiler describes a Parquet file in few scans: one for what needs every row, then one narrow query per column over the
-// rows, or over a sample of them.
+// profiler describes a Parquet file in few scans: one over all rows for means and deviations, then one narrow query per
+// column over the rows, or over a sample of them.
 type profiler struct {
 	s       *session
 	path    string
@@ -42,13 +42,13 @@ func profileParquet(ctx context.Context, s *session, path string, columns []Colu
 		if err := p.extremes(ctx, low, high); err != nil {
 			return nil, err
 		}
+		if err := p.checkFinite(ctx, low, high); err != nil {
+			return nil, err
+		}
 		if err := p.moments(ctx, low, high); err != nil {
 			return nil, err
 		}
 		progress(p.rows)
-	}
-	if err := p.checkFinite(ctx); err != nil {
-		return nil, err
 	}
 	if err := p.drawSample(ctx); err != nil {
 		return nil, err
@@ -97,8 +97,8 @@ func (p *profiler) extremes(ctx context.Context, low, high int) error {
 }
 
 // checkFinite refuses infinite numbers.
-func (p *profiler) checkFinite(ctx context.Context) error {
-	for _, c := range p.out {
+func (p *profiler) checkFinite(ctx context.Context, low, high int) error {
+	for _, c := range p.out[low:high] {
 		if c.Min != nil && (math.IsInf(*c.Min, 0) || math.IsInf(*c.Max, 0)) {
 			return p.infiniteError(ctx, c.Name)
 		}

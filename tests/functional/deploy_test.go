@@ -15,6 +15,8 @@ import (
 	"github.com/assay-ml/assay/internal/synthetic"
 	"github.com/assay-ml/assay/starter/cli"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 )
 
 // stages are all stages, in their order.
@@ -113,9 +115,11 @@ func requireInStore(t *testing.T, model string, version int, dossier string) {
 // requireServed asks the gateway for a prediction and finds it in the log.
 func requireServed(t *testing.T, model string, version int) {
 	t.Helper()
+	waitUntil(t, "the gateway has seen the promotion", func() bool {
+		return predict(t, model, "", applications(1, 5, 0)).Parameters.Role == "champion"
+	})
 	answer := predict(t, model, "look-"+model, applications(1, 5, 0))
 	require.Equal(t, fmt.Sprint(version), answer.Version)
-	require.Equal(t, "champion", answer.Parameters.Role)
 	require.Len(t, answer.Outputs[0].Data, 1)
 	require.Greater(t, answer.Outputs[0].Data[0], 0.0)
 	require.Less(t, answer.Outputs[0].Data[0], 1.0)
@@ -264,7 +268,7 @@ func TestRefusedUpdatesLeaveNoTrace(t *testing.T) {
 		"the requester":          {changed("reviewer", "Rita"), "may not decide on their own request"},
 		"a number for a name":    {changed("reviewer", 7), "reviewer"},
 		"a text for an object":   {"approve", "expected one JSON object"},
-		"null":                   {nil, "null"},
+		"nothing":                {nil, "it is empty"},
 		"a list":                 {[]any{1, 2}, "expected one JSON object"},
 		"a reason of 5000 bytes": {changed("reason", string(bytes.Repeat([]byte("x"), 5000))), "4000"},
 	} {
@@ -279,9 +283,15 @@ func TestRefusedUpdatesLeaveNoTrace(t *testing.T) {
 	require.NoError(t, local.Client.CancelWorkflow(t.Context(), l.id, ""))
 }
 
+// historyLength is the number of events of a run that waits on a timer: nothing else is under way.
 func historyLength(t *testing.T, id string) int64 {
 	t.Helper()
-	d, err := local.Client.DescribeWorkflowExecution(t.Context(), id, "")
-	require.NoError(t, err)
-	return d.GetWorkflowExecutionInfo().GetHistoryLength()
+	var last *history.HistoryEvent
+	waitUntil(t, id+" waits on a timer", func() bool {
+		for _, e := range events(t, id) {
+			last = e
+		}
+		return last.GetEventType() == enums.EVENT_TYPE_TIMER_STARTED
+	})
+	return last.GetEventId()
 }

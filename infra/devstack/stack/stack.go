@@ -3,6 +3,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,10 +87,29 @@ func Run(ctx context.Context, cfg Config, ready func(Addresses)) error {
 	worker := cfg.Worker
 	worker.Roles, worker.Address, worker.Namespace, worker.Logger = workers.Roles, server.Addr, temporal.Namespace, log
 	worker.Store, worker.Keys, worker.Spool = filepath.Join(cfg.State, "store"), filepath.Join(cfg.State, "keys"), filepath.Join(cfg.State, "spool")
+	if worker.Scratch == "" {
+		if worker.Scratch, err = emptyScratch(cfg.State); err != nil {
+			return err
+		}
+	}
 	worker.Ready = func(a workers.Addresses) {
 		ready(Addresses{Temporal: server.Addr, UI: server.UIAddr, Gateway: a.Gateway, Metrics: a.Metrics, State: cfg.State})
 	}
 	return workers.Run(ctx, worker)
+}
+
+// emptyScratch makes the state's folder for temporary files and removes what is in it. The server's lock makes this
+// process the only one that uses the state, so that was left by one that was killed: up to the whole source, rows of
+// people among it.
+func emptyScratch(state string) (string, error) {
+	folder, err := filepath.Abs(filepath.Join(state, "scratch"))
+	if err == nil {
+		err = errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700))
+	}
+	if err != nil {
+		return "", fmt.Errorf("empty the folder for temporary files: %w; choose another with --scratch", err)
+	}
+	return folder, nil
 }
 
 // checkPorts looks before the server does, whose own message for a port in use names no flag.
