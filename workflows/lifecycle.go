@@ -1,8 +1,12 @@
 package workflows
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
@@ -44,7 +48,7 @@ func newLifecycle(ctx workflow.Context, input converter.RawValue) (*lifecycle, e
 	if err := l.review.listen(ctx); err != nil {
 		return nil, err
 	}
-	if err := decode(input, &l.input); err != nil {
+	if err := l.read(input); err != nil {
 		return nil, err
 	}
 	l.progress.status.Requester, l.progress.status.Trigger = l.input.Requester, l.input.Trigger
@@ -53,6 +57,18 @@ func newLifecycle(ctx workflow.Context, input converter.RawValue) (*lifecycle, e
 		Requester: l.input.Requester, Trigger: l.input.Trigger,
 	}
 	return l, nil
+}
+
+const lifecycleExample = `{"spec": {...}, "requester": "...", "trigger": {"kind": "manual"}}`
+
+func (l *lifecycle) read(input converter.RawValue) error {
+	if err := decodeStrict(input, &l.input, lifecycleExample); err != nil {
+		return err
+	}
+	if spec := string(l.input.Spec); spec == "" || spec == "null" {
+		return invalidInput("it has no spec", lifecycleExample)
+	}
+	return nil
 }
 
 // run goes through the stages and leaves the outcome where people look for it.
@@ -126,6 +142,9 @@ func (l *lifecycle) admit(ctx workflow.Context) error {
 		return err
 	}
 	l.plan = admitted.Plan
+	if l.input.Requester == "" && slices.Contains(l.plan.Review.Separate, "requester") {
+		return invalidInput("it names no requester, whom the spec's review.separate keeps from deciding", lifecycleExample)
+	}
 	l.evidence.Model, l.evidence.Spec = admitted.Plan.Model, admitted.Spec
 	l.progress.identify(ctx, admitted.Plan.Model)
 	return nil
@@ -333,21 +352,33 @@ func (l *lifecycle) key(event string) string {
 	return l.evidence.Lifecycle + "@" + l.evidence.Run + "/" + event
 }
 
-// decode reads a workflow's JSON input.
-func decode(input converter.RawValue, into any) error {
-	if input.Payload() == nil {
-		return invalidInput(errors.New("there is no input"))
+// decodeStrict reads the JSON input that people write: a misspelt field would otherwise be a missing one.
+func decodeStrict(input converter.RawValue, into any, example string) error {
+	return read(input, into, example, true)
+}
+
+// decode reads the JSON input that Assay's own workflows write. It ignores fields it does not know, which a later
+// release may have added before a run continued under this one.
+func decode(input converter.RawValue, into any, example string) error {
+	return read(input, into, example, false)
+}
+
+func read(input converter.RawValue, into any, example string, strict bool) error {
+	if len(input.Payload().GetData()) == 0 { // without an input, and with the input null
+		return invalidInput("there is none", example)
 	}
-	if err := converter.GetDefaultDataConverter().FromPayload(input.Payload(), into); err != nil {
-		return invalidInput(err)
+	d := json.NewDecoder(bytes.NewReader(input.Payload().GetData()))
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	if err := d.Decode(into); err != nil {
+		return invalidInput(strings.TrimPrefix(err.Error(), "json: "), example)
 	}
 	return nil
 }
 
-func invalidInput(err error) error {
-	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf(`read the workflow's input: %v; expected JSON such as {"spec": {...}, "requester": "...", "trigger": {"kind": "manual"}}`, err),
-		ErrorInvalidInput, nil)
+func invalidInput(problem, example string) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf("read the workflow's input: %s; expected JSON such as %s", problem, example), ErrorInvalidInput, nil)
 }
 
 // explain is the innermost message a person can act on.

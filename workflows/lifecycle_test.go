@@ -178,10 +178,11 @@ func TestPassingTroubleIsTriedAgain(t *testing.T) {
 
 func TestMalformedInputFailsClearly(t *testing.T) {
 	for name, input := range map[string][]any{
-		"text":   {"hello"},
-		"number": {7},
-		"list":   {[]int{1}},
-		"none":   {},
+		"text":           {"hello"},
+		"number":         {7},
+		"list":           {[]int{1}},
+		"none":           {},
+		"misspelt field": {map[string]any{"speck": map[string]any{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLifecycle(t)

@@ -8,6 +8,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/retrain"
 	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -67,10 +68,13 @@ type MonitorStatus struct {
 }
 
 // Monitor watches a model's champion for as long as there is one: a durable timer for drift checks, signals for what
-// happens in between, and a fresh history every so often.
-func Monitor(ctx workflow.Context, input MonitorInput) error {
-	m := &monitor{model: input.Model, state: input.State}
+// happens in between, and a fresh history every so often. Its input is a MonitorInput as JSON.
+func Monitor(ctx workflow.Context, raw converter.RawValue) error {
+	m := &monitor{}
 	if err := workflow.SetQueryHandler(ctx, QueryStatus, m.status); err != nil {
+		return err
+	}
+	if err := m.read(raw); err != nil {
 		return err
 	}
 	m.open(ctx)
@@ -99,6 +103,19 @@ type monitor struct {
 	checkNow bool
 
 	championChanged, checks, pauses, resumes workflow.ReceiveChannel
+}
+
+func (m *monitor) read(raw converter.RawValue) error {
+	const example = `{"model": "..."}`
+	var input MonitorInput
+	if err := decode(raw, &input, example); err != nil {
+		return err
+	}
+	if input.Model == "" {
+		return invalidInput("it names no model", example)
+	}
+	m.model, m.state = input.Model, input.State
+	return nil
 }
 
 func (m *monitor) status() (MonitorStatus, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/assay-ml/assay/internal/rollout"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
@@ -31,10 +32,14 @@ type RolloutResult struct {
 // Outline is the line for the lifecycle's progress.
 func (r RolloutResult) Outline() (summary string, cached bool) { return r.Reason, false }
 
-// Rollout takes a registered version into service step by step, and back out when an abort condition fails.
-func Rollout(ctx workflow.Context, input RolloutInput) (RolloutResult, error) {
-	r := &rolloutRun{input: input}
+// Rollout takes a registered version into service step by step, and back out when an abort condition fails. Its input
+// is a RolloutInput as JSON.
+func Rollout(ctx workflow.Context, input converter.RawValue) (RolloutResult, error) {
+	r := &rolloutRun{}
 	if err := workflow.SetQueryHandler(ctx, QueryStatus, r.status); err != nil {
+		return RolloutResult{}, err
+	}
+	if err := decode(input, &r.input, `{"model": "...", "version": 1, "rollout": {...}}`); err != nil {
 		return RolloutResult{}, err
 	}
 	if err := r.begin(ctx); err != nil {

@@ -19,8 +19,8 @@ func TestMalformedInputs(t *testing.T) {
 		kind  string   // error type
 		says  []string // in the message
 	}{
-		"no input":        {nil, "InvalidInput", []string{"there is no input", `{"spec"`}},
-		"null":            {[]any{nil}, "InvalidInput", []string{`{"spec"`}},
+		"no input":        {nil, "InvalidInput", []string{"there is none", `{"spec"`}},
+		"null":            {[]any{nil}, "InvalidInput", []string{"there is none", `{"spec"`}},
 		"a text":          {[]any{"credit.yaml"}, "InvalidInput", []string{"string", `{"spec"`}},
 		"a number":        {[]any{7}, "InvalidInput", []string{"number", `{"spec"`}},
 		"a list":          {[]any{[]any{good}}, "InvalidInput", []string{"array", `{"spec"`}},
@@ -28,15 +28,15 @@ func TestMalformedInputs(t *testing.T) {
 		"no spec":         {[]any{document{"requester": "rita"}}, "InvalidInput", []string{"spec"}},
 		"a mistyped part": {[]any{document{"spec": good, "requester": 7}}, "InvalidInput", []string{"requester"}},
 		"an unknown part": {[]any{document{"spec": good, "requestor": "rita"}}, "InvalidInput", []string{`"requestor"`}},
-		"no requester":    {[]any{document{"spec": good}}, "InvalidInput", []string{"requester", "review.separate"}},
-		"a text as spec":  {[]any{document{"spec": "model: credit", "requester": "rita"}}, "LifecycleFailed", []string{"object"}},
+		"no requester":    {[]any{document{"spec": good}}, "LifecycleFailed", []string{"names no requester", "review.separate"}},
+		"a text as spec":  {[]any{document{"spec": "model: credit", "requester": "rita"}}, "LifecycleFailed", []string{`found "model: credit"`, "a mapping"}},
 		"an empty spec":   {[]any{document{"spec": document{}, "requester": "rita"}}, "LifecycleFailed", []string{"apiVersion"}},
 		"an unknown field of the spec": {
 			[]any{document{"spec": credit("malformed", with("gates.condition", []any{"auc > 0.7"})), "requester": "rita"}},
 			"LifecycleFailed", []string{"gates.condition", "conditions"},
 		},
 		"a mistyped field of the spec": {
-			[]any{document{"spec": credit("malformed", with("review.deadline", 72)), "requester": "rita"}}, "LifecycleFailed", []string{"review.deadline", "72h"},
+			[]any{document{"spec": credit("malformed", with("review.deadline", 72)), "requester": "rita"}}, "LifecycleFailed", []string{"review.deadline", "found the number 72", "a duration"},
 		},
 		"a field whose time has not come": {
 			[]any{document{"spec": credit("malformed", with("review.signatures", "required")), "requester": "rita"}},
@@ -66,11 +66,11 @@ func TestMalformedInputsOfOtherTypes(t *testing.T) {
 		input    []any
 		says     string
 	}{
-		"rollout without input":     {"Rollout", nil, "there is no input"},
+		"rollout without input":     {"Rollout", nil, "there is none"},
 		"rollout of a text":         {"Rollout", []any{"credit"}, "string"},
 		"rollout of nothing":        {"Rollout", []any{document{}}, "model"},
 		"rollout of an unknown one": {"Rollout", []any{document{"model": "nobody", "version": 1}}, "nobody"},
-		"monitor without input":     {"Monitor", nil, "there is no input"},
+		"monitor without input":     {"Monitor", nil, "there is none"},
 		"monitor of a number":       {"Monitor", []any{5}, "number"},
 		"monitor of nothing":        {"Monitor", []any{document{}}, "model"},
 	} {
