@@ -3,14 +3,14 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"net"
 	"syscall"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/internal/trainer"
-	"github.com/duckdb/duckdb-go/v2"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 )
@@ -66,7 +66,6 @@ func permanentType(err error) string {
 // transient names the reason why trying again may help, or "".
 func transient(err error) string {
 	var network net.Error
-	var database *duckdb.Error
 	var unavailable *serviceerror.Unavailable
 	var limited *serviceerror.ResourceExhausted
 	var late *serviceerror.DeadlineExceeded
@@ -81,10 +80,10 @@ func transient(err error) string {
 		return "the network"
 	case errors.As(err, &unavailable), errors.As(err, &limited), errors.As(err, &late):
 		return "Temporal"
-	case errors.As(err, &database) && (database.Type == duckdb.ErrorTypeIO || database.Type == duckdb.ErrorTypeOutOfMemory):
-		return fmt.Sprintf("the database (type %d)", database.Type)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "time ran out"
+	case table.Transient(err) && !errors.Is(err, fs.ErrNotExist):
+		return "the machine"
 	default:
 		return ""
 	}

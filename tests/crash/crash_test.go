@@ -251,7 +251,7 @@ func (l *life) requireAnsweredFromStore(id string) {
 
 func TestReviewOutlivesTheStack(t *testing.T) {
 	s := newStack(t)
-	small := []string{"data.source.uri=synthetic://credit?rows=5000&seed=7", "review.quorum=[{role: risk, approvals: 1}]", "rollout.canary=[]"}
+	small := []string{"data.source.uri=synthetic://credit?rows=5000&seed=7", "review.quorum=[{role: risk, approvals: 1}]", "rollout.canary=[{traffic: 50, hold: 500ms}]"}
 	patient := s.begin(specFile, "patient", small...)
 	asked := patient.underReview()
 	hasty := s.begin(specFile, "hasty", append(small, "model=credit-hasty", "review.deadline=8s")...)

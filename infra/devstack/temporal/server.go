@@ -142,9 +142,16 @@ func (s *Server) boot(cfg Config) error {
 	return nil
 }
 
+// queuePolls is how often a second a history shard may look for new tasks. A large cluster has hundreds of shards at 20
+// looks each; here there is one, and at 20 every step of a workflow would wait for up to 50 ms.
+const queuePolls = 2000
+
 // dynamicValues are the settings that differ from a large cluster's defaults.
 func dynamicValues() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():                         queuePolls,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():                            queuePolls,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():                       queuePolls,
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():                        8096,
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key():        100,
 		dynamicconfig.MakeKey("system.forceSearchAttributesCacheRefreshOnRead"): true,
