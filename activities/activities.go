@@ -15,6 +15,7 @@ import (
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -25,7 +26,7 @@ import (
 const (
 	versionIngest   = 1
 	versionValidate = 1
-	versionPrepare  = 1
+	versionPrepare  = 2
 	versionTrain    = 1
 	versionEvaluate = 1
 	versionFairness = 1
@@ -49,8 +50,9 @@ type Training struct {
 
 // Audit measures a candidate and answers the gate's conditions.
 type Audit struct {
-	Store  artifact.Store
-	Limits table.Limits
+	Store    artifact.Store
+	Limits   table.Limits
+	Verdicts *prometheus.CounterVec // see NewVerdicts
 }
 
 // Registry keeps versions, the champion and the chain.

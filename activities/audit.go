@@ -15,6 +15,7 @@ import (
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 )
 
@@ -328,7 +329,7 @@ func (a *Audit) Gate(ctx context.Context, in stage.GateInput) (stage.Gated, erro
 		Privacy    artifact.Ref `json:"privacy"`
 		Conditions []string     `json:"conditions"`
 	}{in.Evaluation, in.Fairness, in.Privacy, s.Gates.Conditions}
-	return stored(ctx, a.Store, stage.Gate, versionGate, params, func() (stage.Gated, error) {
+	gated, err := stored(ctx, a.Store, stage.Gate, versionGate, params, func() (stage.Gated, error) {
 		evidence, err := a.evidence(ctx, in)
 		if err != nil {
 			return stage.Gated{}, err
@@ -351,6 +352,17 @@ func (a *Audit) Gate(ctx context.Context, in stage.GateInput) (stage.Gated, erro
 		}
 		return stage.Gated{Answer: stage.Answer{Summary: gateSummary(verdict, results)}, Verdicts: ref, Verdict: verdict}, nil
 	})
+	if err == nil {
+		a.Verdicts.WithLabelValues(s.Model, string(gated.Verdict)).Inc()
+	}
+	return gated, err
+}
+
+// NewVerdicts counts the gate's verdicts by model, registered with r.
+func NewVerdicts(r prometheus.Registerer) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "assay_gate_verdicts_total", Help: "Verdicts of the gate stage, answered anew or from the store."}, []string{"model", "verdict"})
+	r.MustRegister(c)
+	return c
 }
 
 func (a *Audit) evidence(ctx context.Context, in stage.GateInput) (gate.Evidence, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -139,10 +140,34 @@ func (d *Data) Prepare(ctx context.Context, in stage.PrepareInput) (stage.Prepar
 		TestSnapshot artifact.Ref `json:"test_snapshot"`
 		Data         spec.Data    `json:"data"`
 	}{in.Snapshot, in.TestSnapshot, data}
-	return stored(ctx, d.Store, stage.Prepare, versionPrepare, params, func() (stage.Prepared, error) {
+	answer, err := stored(ctx, d.Store, stage.Prepare, versionPrepare, params, func() (stage.Prepared, error) {
 		defer attend(ctx)()
 		return d.prepare(ctx, s, in)
 	})
+	if err != nil {
+		return stage.Prepared{}, err
+	}
+	return answer, d.checkAudited(ctx, s, answer.Prepared)
+}
+
+// checkAudited refuses, before anything is trained, columns that only the audits want and the parts do not have. The
+// stored answer does not depend on them.
+func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact.Ref) error {
+	var parts table.Prepared
+	if err := artifact.ReadJSON(ctx, d.Store, prepared, &parts); err != nil {
+		return err
+	}
+	for _, wanted := range []struct {
+		field string
+		names []string
+	}{{"evaluate.slices", s.Evaluate.Slices}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}} {
+		for _, name := range wanted.names {
+			if !slices.Contains(parts.Columns, name) {
+				return fmt.Errorf("%s names the column %q; the table has %q", wanted.field, name, parts.Columns)
+			}
+		}
+	}
+	return nil
 }
 
 func (d *Data) prepare(ctx context.Context, s *spec.Spec, in stage.PrepareInput) (stage.Prepared, error) {

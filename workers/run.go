@@ -135,7 +135,7 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 	activities.CPU{
 		Data:      &activities.Data{Store: p.store, Limits: limits},
 		Training:  &activities.Training{Store: p.store, Limits: limits},
-		Audit:     &activities.Audit{Store: p.store, Limits: limits},
+		Audit:     &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry)},
 		Registry:  &activities.Registry{Store: p.store, Signer: signer},
 		Watching:  &activities.Watching{Store: p.store, Signer: signer, Metrics: activities.NewWatchMetrics(p.registry)},
 		Control:   &activities.Control{Store: p.store, Temporal: p.client},

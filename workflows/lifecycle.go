@@ -176,6 +176,9 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 	}
 	e.Prepared = prepared.Prepared
 	trained, err := perform(ctx, l, stage.Train, func() (stage.Trained, error) {
+		if l.plan.Queue == "gpu" {
+			l.progress.note(ctx, stage.Train, "waits for a device: a worker with --gpus must serve the queue "+TaskQueueGPU)
+		}
 		return call[stage.Trained](onQueue(ctx, l.plan.Queue, "train on "+l.plan.Queue), stage.ActivityTrain,
 			stage.TrainInput{Spec: e.Spec, Prepared: e.Prepared})
 	})
@@ -323,7 +326,10 @@ func (l *lifecycle) rollOut(ctx workflow.Context, version int) (Result, error) {
 		return Result{Outcome: Gated, Reason: "rolled back during the canary: " + result.Reason}, nil
 	}
 	watch := stage.Watch{Model: l.plan.Model, Version: version, Monitor: l.plan.Monitor, Retrain: l.plan.Retrain}
-	if err := workflow.ExecuteActivity(quick(ctx, "tell the monitor"), stage.ActivityTellMonitor, watch).Get(ctx, nil); err != nil {
+	// A cancellation that came too late for the rollout does not keep from the monitor who serves.
+	telling, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	if err := workflow.ExecuteActivity(quick(telling, "tell the monitor"), stage.ActivityTellMonitor, watch).Get(telling, nil); err != nil {
 		return Result{}, err
 	}
 	return Result{Outcome: Deployed, Reason: result.Reason}, nil

@@ -188,7 +188,10 @@ func (m *monitor) wait(ctx workflow.Context) error {
 	timerCtx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	timer := workflow.NewTimerWithOptions(timerCtx, m.state.NextCheck.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "next drift check"})
-	return workflow.Await(ctx, func() bool { return timer.IsReady() || signalled() })
+	if err := workflow.Await(ctx, func() bool { return timer.IsReady() || signalled() }); err != nil {
+		return err
+	}
+	return ctx.Err() // a cancellation makes the timer ready, and Await then says nothing of it
 }
 
 // check looks at one window. A check that cannot be done is shown and does not end the monitor.

@@ -58,6 +58,12 @@ func (p *progress) begin(ctx workflow.Context, name stage.Name) *StageStatus {
 	return line
 }
 
+// note says what a running stage waits for.
+func (p *progress) note(ctx workflow.Context, name stage.Name, text string) {
+	p.line(name).Summary = text
+	p.show(ctx)
+}
+
 // stop marks the current stage as the one that refused the candidate.
 func (p *progress) stop(ctx workflow.Context) {
 	p.line(p.status.Stage).State = Stopped

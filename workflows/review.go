@@ -215,7 +215,10 @@ func (l *lifecycle) waitForVoteOrTimer(ctx workflow.Context) error {
 	defer stop()
 	timer := workflow.NewTimerWithOptions(timerCtx, at.Sub(now), workflow.TimerOptions{Summary: "review: " + string(kind)})
 	seen := desk.votes
-	return workflow.Await(ctx, func() bool { return timer.IsReady() || desk.votes != seen })
+	if err := workflow.Await(ctx, func() bool { return timer.IsReady() || desk.votes != seen }); err != nil {
+		return err
+	}
+	return ctx.Err() // a cancellation makes the timer ready, and Await then says nothing of it
 }
 
 func (l *lifecycle) act(ctx workflow.Context, action review.Action) error {

@@ -18,6 +18,7 @@ type Prepared struct {
 	Validation artifact.Ref `json:"validation,omitzero"` // zero when the spec asks for none
 	Test       artifact.Ref `json:"test,omitzero"`       // zero when the spec asks for none
 	Rows       PartCounts   `json:"rows"`
+	Columns    []string     `json:"columns"`  // of every part, _row not among them
 	Features   []ColumnInfo `json:"features"` // columns given to the model, in the table's order
 	Profile    artifact.Ref `json:"profile"`  // of the features and the target in the training part
 	Duplicates Duplicates   `json:"duplicates"`
@@ -126,7 +127,7 @@ func chooseFeatures(columns []ColumnInfo, data spec.Data) ([]ColumnInfo, error) 
 
 // store writes the parts and the profile of the training part.
 func (d *division) store(ctx context.Context, store artifact.Store, features []ColumnInfo) (Prepared, error) {
-	p := Prepared{Features: features, Rows: d.rows}
+	p := Prepared{Columns: d.names, Features: features, Rows: d.rows}
 	var err error
 	if p.Duplicates, err = d.duplicates(ctx); err != nil {
 		return Prepared{}, err

@@ -18,14 +18,15 @@ type view struct {
 	app         *app
 	live        bool // a terminal: the last line may be rewritten
 	printed     map[stage.Name]bool
-	asked       string // the request for decisions that was printed last
+	told        map[stage.Name]bool // long stages, in a pipe
+	asked       string              // the request for decisions that was printed last
 	lastTrouble string
 	open        bool // a live line stands unfinished
 }
 
 func newView(a *app) *view {
 	f, isFile := a.out.(*os.File)
-	return &view{app: a, printed: map[stage.Name]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
+	return &view{app: a, printed: map[stage.Name]bool{}, told: map[stage.Name]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
 }
 
 // update shows what is new in a status.
@@ -83,19 +84,28 @@ func requestText(s workflows.Status) string {
 	return b.String()
 }
 
+// running keeps a live line on a terminal; in a pipe it says once what a stage that takes long waits for.
 func (v *view) running(s workflows.Status) {
-	if !v.live {
+	for _, line := range s.Stages {
+		if line.State != workflows.Running {
+			continue
+		}
+		took := time.Since(line.Started)
+		switch {
+		case v.live:
+			v.clear()
+			fmt.Fprintf(v.app.out, "  %-9s ...     %6.1f s  %s", line.Stage, took.Seconds(), line.Summary)
+			v.open = true
+		case took > longStage && line.Summary != "" && !v.told[line.Stage]:
+			v.told[line.Stage] = true
+			fmt.Fprintf(v.app.out, "  %-9s ...     %6.1f s  %s\n", line.Stage, took.Seconds(), line.Summary)
+		}
 		return
 	}
-	for _, line := range s.Stages {
-		if line.State == workflows.Running {
-			v.clear()
-			fmt.Fprintf(v.app.out, "  %-9s ...     %6.1f s", line.Stage, time.Since(line.Started).Seconds())
-			v.open = true
-			return
-		}
-	}
 }
+
+// longStage is how long a stage runs before a pipe is told what it waits for.
+const longStage = 5 * time.Second
 
 // trouble says once that the lifecycle does not answer, and goes on trying.
 func (v *view) trouble(err error) {
