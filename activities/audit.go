@@ -245,7 +245,9 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 		Seed     int64        `json:"seed"`
 	}{in.Prepared, in.Model, s.Data.Target, s.Data.Split.Seed}
 	return stored(ctx, a.Store, stage.Explain, versionExplain, params, func() (stage.Audited, error) {
+		stop := attend(ctx)
 		test, predictor, err := a.testPart(ctx, s, in)
+		stop()
 		if err != nil {
 			return stage.Audited{}, err
 		}

@@ -37,8 +37,16 @@ type activityInterceptor struct {
 	seconds *prometheus.HistogramVec
 }
 
+// brief is the longest time limit of activities that only read or write documents (package workflows).
+const brief = time.Minute
+
 func (a *activityInterceptor) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	start := time.Now()
+	if activity.GetInfo(ctx).StartToCloseTimeout <= brief {
+		// The time limit ends a brief activity that hangs. Heartbeats say that its process lives: when that was killed,
+		// another takes over without waiting for the limit.
+		defer attend(ctx)()
+	}
 	result, err := a.Next.ExecuteActivity(ctx, in)
 	err = asTemporal(ctx, err)
 	end := "done"

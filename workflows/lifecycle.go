@@ -393,5 +393,8 @@ func explain(err error) string {
 	if errors.As(err, &app) {
 		return app.Message()
 	}
+	if temporal.IsCanceledError(err) {
+		return "cancelled"
+	}
 	return err.Error()
 }

@@ -19,6 +19,8 @@ const (
 	silence = 20 * time.Second
 	// quickLimit bounds one attempt of an activity that only reads or writes documents.
 	quickLimit = time.Minute
+	// absence is how long nothing may be heard of the process that does such an activity before another takes over.
+	absence = 10 * time.Second
 	// longHistory is the number of events after which a workflow that goes on starts a fresh history.
 	longHistory = 1000
 )
@@ -46,7 +48,7 @@ func computing(ctx workflow.Context, queue, summary string) workflow.Context {
 // quick gives the options of an activity that reads or writes documents.
 func quick(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue: TaskQueueCPU, StartToCloseTimeout: quickLimit, RetryPolicy: retries, Summary: summary,
+		TaskQueue: TaskQueueCPU, StartToCloseTimeout: quickLimit, HeartbeatTimeout: absence, RetryPolicy: retries, Summary: summary,
 	})
 }
 

@@ -110,9 +110,11 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 refused by a gate or a reviewer.`,
 }
 
 // exactly checks the number of arguments and says what is wanted.
-func exactly(n int, what string) cobra.PositionalArgs {
+func exactly(n int, what string) cobra.PositionalArgs { return between(n, n, what) }
+
+func between(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) != n {
+		if len(args) < least || len(args) > most {
 			return wrongUse("%s takes %s; got %d arguments; see %q", c.Name(), what, len(args), c.CommandPath()+" --help")
 		}
 		return nil

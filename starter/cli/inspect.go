@@ -118,7 +118,7 @@ func printStatus(w io.Writer, s workflows.Status) {
 		case !line.Finished.IsZero():
 			fmt.Fprintln(w, stageLine(line))
 		case line.State == workflows.Running:
-			fmt.Fprintf(w, "  %-9s running since %s\n", line.Stage, line.Started.Local().Format(time.DateTime))
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-9s running since %s  %s", line.Stage, line.Started.Local().Format(time.DateTime), line.Summary), " "))
 		}
 	}
 	if s.Verdict != "" {
@@ -156,7 +156,7 @@ func (a *app) cancelCommand() *cobra.Command {
 			defer t.Close()
 			id := lifecycleID(args[0])
 			if err := t.CancelWorkflow(c.Context(), id, ""); err != nil {
-				return fmt.Errorf("cancel %s: %w", id, err)
+				return undelivered(c.Context(), t, id, "cancel", err)
 			}
 			return a.show(map[string]string{"lifecycle": id, "requested": "cancel"}, func(w io.Writer) {
 				fmt.Fprintf(w, "asked %s to stop; see: starter watch %s\n", id, id)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ func (a *app) modelsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "models [MODEL]",
 		Short: "List models, or the versions of one",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  between(0, 1, "at most a model"),
 		RunE: func(c *cobra.Command, args []string) error {
 			store, err := a.openStore()
 			if err != nil {
@@ -84,6 +85,9 @@ func (a *app) models(c *cobra.Command, store artifact.Store) error {
 
 func (a *app) versions(c *cobra.Command, store artifact.Store, name string) error {
 	versions, err := registry.Versions(c.Context(), store, name)
+	if errors.Is(err, artifact.ErrNotFound) {
+		return wrongUse("%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,10 +169,21 @@ func (a *app) ask(request *http.Request) error {
 		return fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the gateway answered %s: %s", answer.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("the gateway answered %s: %s", answer.Status, problem(body))
 	}
 	_, err = fmt.Fprintln(a.out, strings.TrimSpace(string(body)))
 	return err
+}
+
+// problem is the sentence in an answer of the protocol's form {"error": "..."}, or the answer as it is.
+func problem(body []byte) string {
+	var said struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(body, &said) == nil && said.Error != "" {
+		return said.Error
+	}
+	return strings.TrimSpace(string(body))
 }
 
 func (a *app) verifyCommand() *cobra.Command {

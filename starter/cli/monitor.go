@@ -17,7 +17,7 @@ func (a *app) monitorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "monitor MODEL [check|pause|resume]",
 		Short: "Show what a model's monitor has seen, or tell it something",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  between(1, 2, "a model, and at most one of check, pause and resume"),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := a.dial(c.Context())
 			if err != nil {

@@ -63,7 +63,7 @@ func (a *app) decide(c *cobra.Command, id string, vote review.Vote, bySignal boo
 	}
 	if bySignal {
 		if err := t.SignalWorkflow(ctx, id, "", workflows.SignalDecision, vote); err != nil {
-			return fmt.Errorf("signal the decision to %s: %w", id, err)
+			return undelivered(ctx, t, id, "signal the decision to", err)
 		}
 		return a.show(map[string]string{"lifecycle": id, "sent": "signal", "dossier": vote.Dossier}, func(w io.Writer) {
 			fmt.Fprintf(w, "sent as a signal to %s, on dossier %s; see its effect with: starter status %s\n", id, vote.Dossier, id)
@@ -73,7 +73,7 @@ func (a *app) decide(c *cobra.Command, id string, vote review.Vote, bySignal boo
 		WorkflowID: id, UpdateName: workflows.UpdateDecision, Args: []any{vote}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
-		return fmt.Errorf("send the decision to %s: %w", id, err)
+		return undelivered(ctx, t, id, "send the decision to", err)
 	}
 	var receipt workflows.Receipt
 	if err := handle.Get(ctx, &receipt); err != nil {

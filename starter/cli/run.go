@@ -59,8 +59,10 @@ func (a *app) start(ctx context.Context, s *spec.Spec, id, requester, reason str
 		ID: workflowID, TaskQueue: workflows.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		StaticSummary:            fmt.Sprintf("%s, asked for by %s", s.Model, requester),
-		StaticDetails:            s.Purpose,
+		// Otherwise the client gives the run there is, and nobody learns that this spec was not run.
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            fmt.Sprintf("%s, asked for by %s", s.Model, requester),
+		StaticDetails:                            s.Purpose,
 	}, workflows.LifecycleType, workflows.LifecycleInput{
 		Spec: json.RawMessage(s.Canonical()), Requester: requester, Trigger: stage.Trigger{Kind: "manual", Reason: reason},
 	})
@@ -224,6 +226,22 @@ func query(ctx context.Context, t client.Client, id string) (workflows.Status, e
 		return status, fmt.Errorf("ask %s for its status: %w; is a worker with the role workflow running?", id, err)
 	}
 	return status, value.Get(&status)
+}
+
+// undelivered says why a lifecycle did not take a message: there is none of this id, or it has ended.
+func undelivered(ctx context.Context, t client.Client, id, doing string, err error) error {
+	var missing *serviceerror.NotFound
+	if !errors.As(err, &missing) {
+		return fmt.Errorf("%s %s: %w", doing, id, err)
+	}
+	s, err := query(ctx, t, id)
+	if err != nil {
+		return err
+	}
+	if s.Result == nil {
+		return fmt.Errorf("%s %s: it has ended", doing, id)
+	}
+	return fmt.Errorf("%s %s: it has ended: %s: %s", doing, id, s.Result.Outcome, s.Result.Reason)
 }
 
 // newID names a run by its second and 32 bits of chance.

@@ -102,6 +102,10 @@ func createSchedule(ctx context.Context, t client.Client, id string, s *spec.Spe
 	if err == nil {
 		return true, nil
 	}
+	var badTimes *serviceerror.InvalidArgument
+	if errors.As(err, &badTimes) {
+		return false, wrongUse("create %s: %v; look at --cron and --time-zone", id, err)
+	}
 	var conflict *serviceerror.AlreadyExists
 	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) && !errors.As(err, &conflict) {
 		return false, fmt.Errorf("create %s: %w", id, err)
