@@ -163,7 +163,7 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 	}{{"evaluate.slices", s.Evaluate.Slices}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}} {
 		for _, name := range wanted.names {
 			if !slices.Contains(parts.Columns, name) {
-				return fmt.Errorf("%s names the column %q; the table has %q", wanted.field, name, parts.Columns)
+				return fmt.Errorf("%s names the column %q; the table has %s", wanted.field, name, table.Listed(parts.Columns))
 			}
 		}
 	}

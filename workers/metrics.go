@@ -50,12 +50,12 @@ func registerDevices(r prometheus.Registerer, pool *device.Pool) {
 
 // registerWaiting shows how many lifecycles wait for people. It asks Temporal when scraped: the count must be right
 // also after this process was restarted.
-func registerWaiting(r prometheus.Registerer, t client.Client, namespace string, log *slog.Logger) {
+func registerWaiting(r prometheus.Registerer, t client.Client, log *slog.Logger) {
 	query := fmt.Sprintf("WorkflowType = '%s' AND %s = 'review' AND ExecutionStatus = 'Running'", workflows.LifecycleType, workflows.AttributeStage.GetName())
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "assay_reviews_waiting", Help: "Lifecycles that wait for decisions; -1 when Temporal does not answer."}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		answer, err := t.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: query})
+		answer, err := t.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
 		if err != nil {
 			log.Warn("waiting reviews were not counted", "error", err)
 			return -1

@@ -110,7 +110,7 @@ func (p *process) openWorkers(ctx context.Context) error {
 		w := worker.New(p.client, workflows.TaskQueue, options)
 		workflows.Register(w)
 		p.workers = append(p.workers, w)
-		registerWaiting(p.registry, p.client, p.cfg.Namespace, p.cfg.Logger)
+		registerWaiting(p.registry, p.client, p.cfg.Logger)
 	}
 	limits := table.Limits{MemoryBytes: p.cfg.MemoryBytes, Threads: p.cfg.Threads, TempDir: p.cfg.Scratch}
 	if p.has(RoleCPU) {

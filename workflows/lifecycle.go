@@ -10,6 +10,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/review"
 	"github.com/assay-ml/assay/internal/stage"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
@@ -65,8 +66,18 @@ func (l *lifecycle) read(input converter.RawValue) error {
 	if err := decodeStrict(input, &l.input, lifecycleExample); err != nil {
 		return err
 	}
-	if spec := string(l.input.Spec); spec == "" || spec == "null" {
-		return invalidInput("it has no spec", lifecycleExample)
+	problem := ""
+	spec, kind := string(l.input.Spec), l.input.Trigger.Kind
+	switch {
+	case spec == "" || spec == "null":
+		problem = "it has no spec"
+	case len(l.input.Requester) > review.MaxName: // the requester is a search attribute, which Temporal bounds
+		problem = fmt.Sprintf("the requester has %d bytes, more than %d", len(l.input.Requester), review.MaxName)
+	case !slices.Contains([]string{"", "manual", "schedule", "drift", "data"}, kind):
+		problem = fmt.Sprintf("the trigger's kind is %q, not manual, schedule, drift or data", kind)
+	}
+	if problem != "" {
+		return invalidInput(problem, lifecycleExample)
 	}
 	return nil
 }

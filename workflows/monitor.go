@@ -282,10 +282,14 @@ func (m *monitor) retrain(ctx workflow.Context, check Check) (string, error) {
 		return "not started: " + explain(err), nil
 	}
 	m.state.Retrain = state.Started(policy, started.Lifecycle, now)
-	return started.Lifecycle, record(ctx, stage.Event{
+	err = record(ctx, stage.Event{
 		Model: m.model, Key: started.Lifecycle + "/started", Type: stage.EventRetraining, Time: now, Actor: MonitorID(m.model),
 		Detail: map[string]string{"lifecycle": started.Lifecycle, "reason": decision.Reason},
 	})
+	if err != nil && ctx.Err() == nil {
+		return started.Lifecycle + ", which could not be recorded: " + explain(err), nil
+	}
+	return started.Lifecycle, ctx.Err()
 }
 
 // forgetEnded finds out whether the lifecycle started last has ended.

@@ -184,6 +184,13 @@ func (l *lifecycle) holdReview(ctx workflow.Context) (reviewed, error) {
 			return reviewed{}, err
 		}
 	}
+	// A vote may have ended the review while its request was announced. It is on the record before anything follows from
+	// it; the first release recorded it at the lifecycle's end.
+	if len(desk.unrecorded) > 0 && workflow.GetVersion(ctx, "record-votes-before-outcome", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		if err := l.recordDecisions(ctx); err != nil {
+			return reviewed{}, err
+		}
+	}
 	s := desk.review.Status()
 	if err := l.announce(ctx, "outcome", nil, string(s.Outcome)+": "+s.Reason); err != nil {
 		return reviewed{}, err

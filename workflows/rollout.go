@@ -87,30 +87,38 @@ func (r *rolloutRun) begin(ctx workflow.Context) error {
 	return permanent(err)
 }
 
-// run carries out what the state machine asks for until it has ended. A cancellation becomes a roll-back, which is
-// then done on a context that is not cancelled.
+// run carries out what the state machine asks for until it has ended. A cancellation, and an action that cannot be
+// carried out, becomes a roll-back, which is then done on a context that is not cancelled: a candidate that nobody looks
+// at keeps no traffic.
 func (r *rolloutRun) run(ctx workflow.Context) error {
-	doing := ctx
+	doing, failure := ctx, error(nil)
 	for !r.rollout.Ended() {
 		if err := r.continueAsNew(ctx); err != nil {
 			return err
 		}
 		err := r.step(doing)
-		if temporal.IsCanceledError(err) && doing == ctx {
-			var done workflow.CancelFunc
-			doing, done = workflow.NewDisconnectedContext(ctx)
-			defer done()
+		if err == nil {
+			continue
+		}
+		if doing != ctx {
+			return err
+		}
+		var done workflow.CancelFunc
+		doing, done = workflow.NewDisconnectedContext(ctx)
+		defer done()
+		if temporal.IsCanceledError(err) {
 			// Too late to cancel means that the promotion was asked for: it is finished, not left half done.
 			if cancelErr := r.rollout.Cancel("its lifecycle was cancelled", workflow.Now(ctx)); cancelErr != nil {
 				workflow.GetLogger(ctx).Info("the rollout goes on", "reason", cancelErr.Error())
 			}
 			continue
 		}
-		if err != nil {
-			return err
+		failure = err
+		if r.rollout.Fail("the rollout cannot go on: "+explain(err), workflow.Now(ctx)) != nil {
+			return failure // the promotion itself failed: there is nothing to take back
 		}
 	}
-	return nil
+	return failure
 }
 
 // step does what is due now, or sleeps until something is.

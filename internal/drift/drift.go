@@ -266,12 +266,22 @@ func (r *Report) summarise() {
 	}
 	head := fmt.Sprintf("No drift was found in %d columns of %d rows.", len(r.Columns), r.Rows)
 	if len(drifted) > 0 {
-		head = fmt.Sprintf("Drift in %d of %d columns of %d rows: %s.", len(drifted), len(r.Columns), r.Rows, strings.Join(drifted, ", "))
+		head = fmt.Sprintf("Drift in %d of %d columns of %d rows: %s.", len(drifted), len(r.Columns), r.Rows, named(drifted))
 	}
 	r.Summary = fmt.Sprintf("%s Without any drift, at most %s %% of checks would alarm.", head, percent(r.Alpha))
 	if shift > 0 && !math.IsInf(shift, 0) {
 		r.Summary += fmt.Sprintf(" In a bell-shaped column, a shift of the mean by %.2f standard deviations or more would be seen in at least 80 %% of checks.", shift)
 	}
+}
+
+// mostNamed bounds the columns that a summary names; the report has all.
+const mostNamed = 10
+
+func named(columns []string) string {
+	if len(columns) <= mostNamed {
+		return strings.Join(columns, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(columns[:mostNamed], ", "), len(columns)-mostNamed)
 }
 
 func percent(p float64) string { return fmt.Sprintf("%.4g", 100*p) }

@@ -193,22 +193,30 @@ func (r *Rollout) Done(now time.Time) error {
 // ErrTooLate is returned by Cancel when the promotion was asked for already, or the rollout has ended.
 var ErrTooLate = errors.New("too late to cancel")
 
-// Cancel rolls back. A cancellation while rolling back changes nothing.
+// Cancel rolls back because somebody asked for it. A cancellation while rolling back changes nothing.
 func (r *Rollout) Cancel(reason string, now time.Time) error {
+	if reason == "" {
+		reason = "no reason was given"
+	}
+	return r.withdraw("cancelled: "+reason, true, now)
+}
+
+// Fail rolls back because an action could not be carried out: a candidate that cannot be looked at is not promoted. The
+// reason is a sentence. It returns ErrTooLate where Cancel does.
+func (r *Rollout) Fail(reason string, now time.Time) error { return r.withdraw(reason, false, now) }
+
+func (r *Rollout) withdraw(reason string, cancelled bool, now time.Time) error {
 	switch r.s.State {
 	case RollingBack:
 		return nil
 	case Promoting, Promoted, RolledBack, Cancelled:
 		return fmt.Errorf("cancel rollout of version %d: it is %s: %w; to return to an earlier version, roll that one out", r.s.Candidate, r.s.State, ErrTooLate)
 	}
-	if reason == "" {
-		reason = "no reason was given"
-	}
 	if r.s.State == Canary {
-		r.step().end(now.UTC().Round(0), false, "cancelled: "+reason)
+		r.step().end(now.UTC().Round(0), false, reason)
 	}
-	r.s.Cancelled = true
-	r.rollBack("cancelled: " + reason)
+	r.s.Cancelled = cancelled
+	r.rollBack(reason)
 	return nil
 }
 

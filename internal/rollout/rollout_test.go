@@ -128,6 +128,17 @@ func TestWhatALookMakesOfErrors(t *testing.T) {
 	}
 }
 
+func TestFailing(t *testing.T) {
+	r := begin(t, policy(), 6)
+	only(t, r, started)
+	require.NoError(t, r.TrafficSet(started))
+	require.NoError(t, r.Fail("the log is damaged", minutes(1)))
+	require.Equal(t, Action{Kind: RollBack, Candidate: 7, Champion: 6, Reason: "the log is damaged"}, only(t, r, minutes(1)))
+	require.NoError(t, r.Done(minutes(2)))
+	require.Equal(t, RolledBack, r.State(), "nobody cancelled it")
+	require.ErrorIs(t, r.Fail("again", minutes(3)), ErrTooLate)
+}
+
 func TestRollingBack(t *testing.T) {
 	r := begin(t, policy(), 6)
 	only(t, r, started)

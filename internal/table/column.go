@@ -43,6 +43,17 @@ func kindOf(typ string) Kind {
 	return ""
 }
 
+// mostListed bounds the names in a message: tables have up to thousands of columns, and messages are stored and shown.
+const mostListed = 20
+
+// Listed is names as a message shows them: the first twenty, quoted, and how many more there are.
+func Listed(names []string) string {
+	if len(names) <= mostListed {
+		return fmt.Sprintf("%q", names)
+	}
+	return fmt.Sprintf("%q and %d more", names[:mostListed], len(names)-mostListed)
+}
+
 // typeOf is the snapshot type of a DuckDB type, and whether there is one.
 func typeOf(duck string) (string, bool) {
 	switch base, _, _ := strings.Cut(duck, "("); base {

@@ -142,7 +142,7 @@ type requirement struct {
 func (s *session) expectColumn(ctx context.Context, snap Snapshot, e spec.Expectation, r *ExpectationResult) error {
 	at := slices.IndexFunc(snap.Columns, func(c ColumnInfo) bool { return c.Name == e.Column })
 	if at < 0 {
-		r.Message = fmt.Sprintf("there is no column %q; the table has %q", e.Column, namesIn(snap.Columns))
+		r.Message = fmt.Sprintf("there is no column %q; the table has %s", e.Column, Listed(namesIn(snap.Columns)))
 		return nil
 	}
 	requirements, problem := requirementsOf(snap.Columns[at], e)

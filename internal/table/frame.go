@@ -36,7 +36,7 @@ func (f *Frame) Column(name string) (*Column, error) {
 	for i, c := range f.Columns {
 		names[i] = c.Name
 	}
-	return nil, fmt.Errorf("no column %q; the table has %q", name, names)
+	return nil, fmt.Errorf("no column %q; the table has %s", name, Listed(names))
 }
 
 // Text is the value of row i as text, and whether it is present.

@@ -105,7 +105,7 @@ func chooseFeatures(columns []ColumnInfo, data spec.Data) ([]ColumnInfo, error) 
 		{"weight", []string{data.Weight}}, {"split.key", data.Split.Key}, {"split.column", []string{data.Split.Column}}} {
 		for _, name := range named.names {
 			if name != "" && !slices.Contains(names, name) {
-				return nil, fmt.Errorf("data.%s names the column %q; the table has %q", named.field, name, names)
+				return nil, fmt.Errorf("data.%s names the column %q; the table has %s", named.field, name, Listed(names))
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func readFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, colu
 	for i, w := range columns {
 		at := slices.Index(names, w.Name)
 		if at < 0 {
-			return nil, fmt.Errorf("no column %q; the table has %q", w.Name, names)
+			return nil, fmt.Errorf("no column %q; the table has %s", w.Name, Listed(names))
 		}
 		expression, b, err := w.builder(types[at])
 		if err != nil {

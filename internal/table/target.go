@@ -14,7 +14,7 @@ import (
 func checkTarget(ctx context.Context, s *session, relation string, names []string, data spec.Data) error {
 	t := data.Target
 	if !slices.Contains(names, t.Column) {
-		return fmt.Errorf("the target column %q is absent; the table has %q", t.Column, names)
+		return fmt.Errorf("the target column %q is absent; the table has %s", t.Column, Listed(names))
 	}
 	x := ident(t.Column)
 	counts, err := s.counts(ctx, fmt.Sprintf("SELECT count(DISTINCT %s), count(*) - count(%s), count(*) FROM %s", x, x, relation))

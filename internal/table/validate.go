@@ -101,7 +101,7 @@ func (r *ValidationReport) represent(ctx context.Context, s *session, path strin
 	}
 	for _, column := range data.Protected {
 		if !slices.Contains(namesIn(columns), column) {
-			return fmt.Errorf("data.protected names the column %q; the table has %q", column, namesIn(columns))
+			return fmt.Errorf("data.protected names the column %q; the table has %s", column, Listed(namesIn(columns)))
 		}
 		groups, err := s.groups(ctx, path, column, data.Target)
 		if err != nil {

@@ -23,7 +23,7 @@ func (a *app) listCommand() *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List lifecycles, newest first",
+		Short: "List lifecycles: those that run first, then the latest to end",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			t, err := a.dial(c.Context())

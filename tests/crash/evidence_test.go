@@ -79,25 +79,21 @@ func requireUntouched(t *testing.T, before, after map[string]written) {
 	}
 }
 
-// has reports whether a document is in the store.
-func (s *stack) has(name string) bool {
-	_, err := os.Stat(s.path("store", filepath.FromSlash(name)))
-	return err == nil
+// exists reports whether a file of that pattern is in the state folder.
+func (s *stack) exists(pattern string) bool {
+	found, err := filepath.Glob(s.path(filepath.FromSlash(pattern)))
+	require.NoError(s.t, err)
+	return len(found) > 0
 }
+
+// has reports whether a document is in the store.
+func (s *stack) has(name string) bool { return s.exists("store/" + name) }
 
 // answered reports whether a stage's answer is in the store.
-func (s *stack) answered(name stage.Name) bool {
-	found, err := filepath.Glob(s.path("store", "cache", string(name), "*.json"))
-	require.NoError(s.t, err)
-	return len(found) > 0
-}
+func (s *stack) answered(name stage.Name) bool { return s.has("cache/" + string(name) + "/*.json") }
 
 // scratch reports whether a file of that pattern is in the folder of temporary files.
-func (s *stack) scratch(pattern string) bool {
-	found, err := filepath.Glob(s.path("scratch", pattern))
-	require.NoError(s.t, err)
-	return len(found) > 0
-}
+func (s *stack) scratch(pattern string) bool { return s.exists("scratch/" + pattern) }
 
 // requireEmpty checks that killed processes left nothing lying about in a folder of the state.
 func (s *stack) requireEmpty(folder string) {

@@ -24,11 +24,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-const (
-	quick = 2 * time.Millisecond   // between looks for something that passes
-	calm  = 100 * time.Millisecond // between looks for something that stays
-)
-
 // life is one lifecycle on a stack, with the workflows it gives rise to.
 type life struct {
 	*stack

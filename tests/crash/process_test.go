@@ -4,9 +4,9 @@ package crash_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -56,19 +56,22 @@ type stack struct {
 	port    int // Temporal
 	gateway int
 	process *exec.Cmd       // nil while nothing runs
-	client  client.Client   // of the process that runs
+	client  client.Client   // nil unless the process answers
 	store   *artifact.Dir   // read-only, and readable also while nothing runs
 	starts  []time.Duration // from each start to readiness
 }
 
-// newStack starts a stack on a new state folder.
-func newStack(t *testing.T) *stack {
+// emptyStack is a stack on a new state folder that was never started.
+func emptyStack(t *testing.T) *stack {
 	s := &stack{t: t, state: filepath.Join(t.TempDir(), ".assay"), port: freePort(t), gateway: freePort(t)}
 	t.Cleanup(s.cleanUp)
+	return s
+}
+
+// newStack starts a stack on a new state folder.
+func newStack(t *testing.T) *stack {
+	s := emptyStack(t)
 	s.start()
-	store, err := artifact.OpenDirReadOnly(s.path("store"))
-	require.NoError(t, err)
-	s.store = store
 	return s
 }
 
@@ -91,20 +94,27 @@ func (s *stack) path(elements ...string) string {
 	return filepath.Join(append([]string{s.state}, elements...)...)
 }
 
-// start starts the process and returns when it says that everything answers.
-func (s *stack) start() {
+// launch starts the process, and gives what it prints and what it complains of.
+func (s *stack) launch() (out io.Reader, complaints *strings.Builder) {
 	s.t.Helper()
 	require.NoError(s.t, os.MkdirAll(s.state, 0o700))
-	begun := time.Now()
 	s.process = exec.Command(program, "--state", s.state, "--port", strconv.Itoa(s.port), "--ui-port", "0",
 		"--gateway-address", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.gateway)), "--metrics-address", "",
 		"--log-file", s.path("devstack.log"))
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var errs strings.Builder
-	s.process.Stderr = &errs
+	complaints = &strings.Builder{}
+	s.process.Stderr = complaints
 	out, err := s.process.StdoutPipe()
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.process.Start())
+	return out, complaints
+}
+
+// start starts the process and returns when it says that everything answers.
+func (s *stack) start() {
+	s.t.Helper()
+	begun := time.Now()
+	out, complaints := s.launch()
 	stuck := time.AfterFunc(time.Minute, func() { _ = s.process.Process.Kill() })
 	defer stuck.Stop()
 	lines := bufio.NewScanner(out)
@@ -115,12 +125,15 @@ func (s *stack) start() {
 	if !ready {
 		err := s.process.Wait()
 		s.process = nil
-		require.FailNow(s.t, "the stack did not start", "%v: %s", err, errs.String())
+		require.FailNow(s.t, "the stack did not start", "%v: %s", err, complaints)
 	}
 	s.starts = append(s.starts, time.Since(begun))
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	ctx, cancel := s.brief()
 	defer cancel()
+	var err error
 	s.client, err = client.DialContext(ctx, client.Options{HostPort: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Logger: silent{}})
+	require.NoError(s.t, err)
+	s.store, err = artifact.OpenDirReadOnly(s.path("store"))
 	require.NoError(s.t, err)
 }
 
@@ -147,7 +160,10 @@ func (s *stack) reap() syscall.WaitStatus {
 	require.True(s.t, err == nil || errors.As(err, &failed), "wait for the stack: %v", err)
 	status := s.process.ProcessState.Sys().(syscall.WaitStatus)
 	s.process = nil
-	s.client.Close()
+	if s.client != nil {
+		s.client.Close()
+		s.client = nil
+	}
 	return status
 }
 

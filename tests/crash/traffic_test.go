@@ -30,12 +30,13 @@ type callers struct {
 	sent     map[string]bool
 	answered map[string]float64 // score by id
 	last     time.Time          // of an answer
+	refused  map[int]int        // answers that were no predictions, by status
 }
 
 func newCallers(l *life) *callers {
 	return &callers{
 		t: l.t, url: fmt.Sprintf("http://127.0.0.1:%d/v2/models/%s/infer", l.gateway, l.model), web: http.Client{Timeout: 10 * time.Second},
-		sent: map[string]bool{}, answered: map[string]float64{},
+		sent: map[string]bool{}, answered: map[string]float64{}, refused: map[int]int{},
 	}
 }
 
@@ -111,6 +112,9 @@ func (c *callers) ask(ctx context.Context, id string, a synthetic.Application) e
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.refused[response.StatusCode]++
 		return fmt.Errorf("the gateway answered %s: %s", response.Status, text)
 	}
 	var answer struct {
@@ -135,6 +139,13 @@ func complete(a synthetic.Application) map[string]any {
 	}
 	delete(row, "approved")
 	return row
+}
+
+// requireAnswersOrPatience checks that callers were never told anything but a prediction or to ask again.
+func (c *callers) requireAnswersOrPatience() {
+	c.t.Helper()
+	delete(c.refused, http.StatusServiceUnavailable)
+	require.Empty(c.t, c.refused, "answers by status")
 }
 
 // requireOnRecord checks the sealed log: every answer stands there once, with the score that was given, and nothing

@@ -163,6 +163,49 @@ func TestAddressThatIsNotThere(t *testing.T) {
 	requireFailsAt(t, start(t, loanSpec("data-address", server.URL+"/loans.csv")), "ingest", server.URL+"/loans.csv", "404 Not Found")
 }
 
+// Tables have thousands of columns: what is said about them is bounded all the same.
+func TestManyColumns(t *testing.T) {
+	t.Parallel()
+	const model, columns = "many-columns", 150
+	name := func(c int) string { return fmt.Sprintf("a_column_with_a_name_of_some_length_%03d", c) }
+	path := filepath.Join(t.TempDir(), "wide.csv")
+	content := loans(200, func(line int, f []string) []string {
+		for c := range columns {
+			if line == 0 {
+				f = append(f, name(c))
+				continue
+			}
+			f = append(f, fmt.Sprint((line*31+c*line)%97))
+		}
+		return f
+	})
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	failure := another(t, "absent", loanSpec(model, path, with("data.target.column", "granted"))).fails()
+	require.Contains(t, failure.Message(), "more")
+	require.Less(t, len(failure.Message()), 2000)
+
+	l := start(t, loanSpec(model, path, with("monitor", document{"drift": document{"false_alarms": 1e-6}})))
+	l.deploys()
+	var rows []document
+	for range 100 {
+		row := document{"income": 1, "debt": 1, "city": "elsewhere"}
+		for c := range columns {
+			row[name(c)] = 1000
+		}
+		rows = append(rows, row)
+	}
+	predict(t, model, "", rows)
+	c := checkUntil(t, model, conclusive)
+	require.Equal(t, "drift", c.Verdict)
+	require.Len(t, c.Drifted, 10)
+	require.Contains(t, c.Summary, "and 143 more")
+	for _, id := range []string{l.id, "monitor/" + model} {
+		for _, e := range events(t, id) {
+			requireSmallPayloads(t, e)
+		}
+	}
+}
+
 func TestManyCategories(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "loans.csv")

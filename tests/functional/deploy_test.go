@@ -82,17 +82,7 @@ func watch(t *testing.T, l lifecycle) error {
 // requireInStore checks what a deployed version leaves in the store.
 func requireInStore(t *testing.T, model string, version int, dossier string) {
 	t.Helper()
-	var manifest struct {
-		Model     string
-		Version   int
-		Requester string
-		Verdict   string
-		Decisions []decision
-		Dossier   artifact.Ref `json:"dossier"`
-		Page      artifact.Ref `json:"dossier_page"`
-	}
-	_, err := artifact.GetJSON(t.Context(), local.Store, fmt.Sprintf("models/%s/versions/%06d.json", model, version), &manifest)
-	require.NoError(t, err)
+	manifest := manifestOf(t, model, version)
 	require.Equal(t, "rita", manifest.Requester)
 	require.Equal(t, "pass", manifest.Verdict)
 	require.Len(t, manifest.Decisions, 3)
@@ -107,6 +97,8 @@ func requireInStore(t *testing.T, model string, version int, dossier string) {
 	require.NoError(t, err)
 	require.Equal(t, version, champion.Version)
 
+	types := []string{"dossier", "decision", "decision", "decision", "registered", "promoted"}
+	require.Equal(t, types, typesOf(record(t, model)), "nothing is registered before the decisions are on the record")
 	verified := starter(t, "verify", model)
 	require.Zero(t, verified.status, verified.err)
 	require.Contains(t, verified.out, "is whole")

@@ -2,6 +2,7 @@ package functional
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,18 +20,22 @@ func TestMalformedInputs(t *testing.T) {
 		kind  string   // error type
 		says  []string // in the message
 	}{
-		"no input":        {nil, "InvalidInput", []string{"there is none", `{"spec"`}},
-		"null":            {[]any{nil}, "InvalidInput", []string{"there is none", `{"spec"`}},
-		"a text":          {[]any{"credit.yaml"}, "InvalidInput", []string{"string", `{"spec"`}},
-		"a number":        {[]any{7}, "InvalidInput", []string{"number", `{"spec"`}},
-		"a list":          {[]any{[]any{good}}, "InvalidInput", []string{"array", `{"spec"`}},
-		"bytes":           {[]any{[]byte("spec")}, "InvalidInput", []string{`{"spec"`}},
-		"no spec":         {[]any{document{"requester": "rita"}}, "InvalidInput", []string{"spec"}},
-		"a mistyped part": {[]any{document{"spec": good, "requester": 7}}, "InvalidInput", []string{"requester"}},
-		"an unknown part": {[]any{document{"spec": good, "requestor": "rita"}}, "InvalidInput", []string{`"requestor"`}},
-		"no requester":    {[]any{document{"spec": good}}, "LifecycleFailed", []string{"names no requester", "review.separate"}},
-		"a text as spec":  {[]any{document{"spec": "model: credit", "requester": "rita"}}, "LifecycleFailed", []string{`found "model: credit"`, "a mapping"}},
-		"an empty spec":   {[]any{document{"spec": document{}, "requester": "rita"}}, "LifecycleFailed", []string{"apiVersion"}},
+		"no input":         {nil, "InvalidInput", []string{"there is none", `{"spec"`}},
+		"null":             {[]any{nil}, "InvalidInput", []string{"there is none", `{"spec"`}},
+		"a text":           {[]any{"credit.yaml"}, "InvalidInput", []string{"string", `{"spec"`}},
+		"a number":         {[]any{7}, "InvalidInput", []string{"number", `{"spec"`}},
+		"a list":           {[]any{[]any{good}}, "InvalidInput", []string{"array", `{"spec"`}},
+		"bytes":            {[]any{[]byte("spec")}, "InvalidInput", []string{`{"spec"`}},
+		"no spec":          {[]any{document{"requester": "rita"}}, "InvalidInput", []string{"spec"}},
+		"a mistyped part":  {[]any{document{"spec": good, "requester": 7}}, "InvalidInput", []string{"requester"}},
+		"an unknown part":  {[]any{document{"spec": good, "requestor": "rita"}}, "InvalidInput", []string{`"requestor"`}},
+		"no requester":     {[]any{document{"spec": good}}, "LifecycleFailed", []string{"names no requester", "review.separate"}},
+		"a long requester": {[]any{document{"spec": good, "requester": strings.Repeat("x", 5000)}}, "InvalidInput", []string{"requester", "5000 bytes", "200"}},
+		"an unknown trigger": {
+			[]any{document{"spec": good, "requester": "rita", "trigger": document{"kind": "moon"}}}, "InvalidInput", []string{`"moon"`, "manual, schedule, drift or data"},
+		},
+		"a text as spec": {[]any{document{"spec": "model: credit", "requester": "rita"}}, "LifecycleFailed", []string{`found "model: credit"`, "a mapping"}},
+		"an empty spec":  {[]any{document{"spec": document{}, "requester": "rita"}}, "LifecycleFailed", []string{"apiVersion"}},
 		"an unknown field of the spec": {
 			[]any{document{"spec": credit("malformed", with("gates.condition", []any{"auc > 0.7"})), "requester": "rita"}},
 			"LifecycleFailed", []string{"gates.condition", "conditions"},

@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/assay-ml/assay/infra/devstack/temporal"
+	"github.com/assay-ml/assay/internal/gateway"
 	"github.com/assay-ml/assay/workers"
 	"github.com/assay-ml/assay/workflows"
 	"github.com/spf13/pflag"
@@ -112,18 +113,25 @@ func emptyScratch(state string) (string, error) {
 	return folder, nil
 }
 
-// checkPorts looks before the server does, whose own message for a port in use names no flag.
+// checkPorts looks before the server starts: its own message for a port in use names no flag, and the workers would
+// find theirs in use only once it is up.
 func (c Config) checkPorts() error {
-	for _, p := range []struct {
-		port int
-		flag string
-	}{{c.Port, "--port"}, {c.UIPort, "--ui-port"}} {
-		if p.port == 0 {
+	local := func(port int) string {
+		if port == 0 {
+			return ""
+		}
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	}
+	for _, p := range []struct{ address, flag string }{
+		{local(c.Port), "--port"}, {local(c.UIPort), "--ui-port"},
+		{c.Worker.GatewayAddress, "--gateway-address"}, {c.Worker.MetricsAddress, "--metrics-address"},
+	} {
+		if p.address == "" {
 			continue
 		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)))
+		l, err := gateway.Listen(p.address, p.flag)
 		if err != nil {
-			return fmt.Errorf("listen on port %d: %w; is another stack running? choose another port with %s", p.port, err, p.flag)
+			return err
 		}
 		l.Close()
 	}
