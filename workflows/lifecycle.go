@@ -336,7 +336,7 @@ func (l *lifecycle) rollOut(ctx workflow.Context, version int) (Result, error) {
 		l.progress.stop(ctx)
 		return Result{Outcome: Gated, Reason: "rolled back during the canary: " + result.Reason}, nil
 	}
-	watch := stage.Watch{Model: l.plan.Model, Version: version, Monitor: l.plan.Monitor, Retrain: l.plan.Retrain}
+	watch := stage.Watch{Model: l.plan.Model, Version: version, Since: workflow.Now(ctx).UTC(), Monitor: l.plan.Monitor, Retrain: l.plan.Retrain}
 	// A cancellation that came too late for the rollout does not keep from the monitor who serves.
 	telling, done := workflow.NewDisconnectedContext(ctx)
 	defer done()

@@ -160,9 +160,12 @@ func (m *monitor) changeChampion(ctx workflow.Context, watch stage.Watch) {
 	if watch.Version == m.state.Watch.Version {
 		return // told twice
 	}
-	m.state.Watch = watch
-	m.state.Since = workflow.Now(ctx).UTC()
-	m.plan(workflow.Now(ctx))
+	now := workflow.Now(ctx).UTC()
+	m.state.Watch, m.state.Since = watch, now
+	if !watch.Since.IsZero() && watch.Since.Before(now) {
+		m.state.Since = watch.Since // what was asked before the monitor heard of it counts
+	}
+	m.plan(now)
 }
 
 func (m *monitor) plan(now time.Time) {

@@ -363,6 +363,7 @@ type Championed struct {
 type Watch struct {
 	Model   string       `json:"model"`
 	Version int          `json:"version"`
+	Since   time.Time    `json:"since,omitzero"` // when the version was promoted; zero: when the monitor hears of it
 	Monitor spec.Monitor `json:"monitor"`
 	Retrain spec.Retrain `json:"retrain"`
 }
