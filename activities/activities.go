@@ -57,8 +57,9 @@ type Audit struct {
 
 // Registry keeps versions, the champion and the chain.
 type Registry struct {
-	Store  artifact.Store
-	Signer *chain.Key
+	Store   artifact.Store
+	Signer  *chain.Key
+	Running func(ctx context.Context, workflowID string) (bool, error) // whether a workflow has not ended
 }
 
 // Watching observes what the gateway answered.

@@ -15,10 +15,18 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// TellMonitor tells a model's monitor that the champion changed, and starts the monitor when there is none.
+// TellMonitor tells a model's monitor that the champion changed, and starts the monitor when there is none. A version that
+// was replaced meanwhile is not told: its successor's lifecycle tells of the successor.
 func (c *Control) TellMonitor(ctx context.Context, watch stage.Watch) error {
 	id := workflows.MonitorID(watch.Model)
-	_, err := c.Temporal.SignalWithStartWorkflow(ctx, id, workflows.SignalChampionChanged, watch, client.StartWorkflowOptions{
+	champion, err := registry.GetChampion(ctx, c.Store, watch.Model)
+	if err != nil {
+		return fmt.Errorf("tell monitor %s of version %d: %w", id, watch.Version, err)
+	}
+	if champion.Version != watch.Version {
+		return nil
+	}
+	_, err = c.Temporal.SignalWithStartWorkflow(ctx, id, workflows.SignalChampionChanged, watch, client.StartWorkflowOptions{
 		ID: id, TaskQueue: workflows.TaskQueue, StaticSummary: "watches the champion of " + watch.Model,
 	}, workflows.MonitorType, workflows.MonitorInput{Model: watch.Model})
 	if err != nil {
@@ -40,7 +48,7 @@ func (c *Control) StartRetraining(ctx context.Context, in stage.RetrainInput) (s
 	_, err = c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: in.ID, TaskQueue: workflows.TaskQueue, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            fmt.Sprintf("%s, retraining: %s", in.Model, in.Trigger.Reason),
+		StaticSummary:            fmt.Sprintf("%s, retraining after %s", in.Model, in.Trigger.Kind), // Temporal takes 400 bytes; the reason may have more
 	}, workflows.LifecycleType, workflows.LifecycleInput{
 		Spec: json.RawMessage(spec), Requester: in.Trigger.Source, Trigger: in.Trigger,
 	})
@@ -51,7 +59,7 @@ func (c *Control) StartRetraining(ctx context.Context, in stage.RetrainInput) (s
 	return stage.Retraining{Lifecycle: in.ID}, nil
 }
 
-// LifecycleRunning reports whether a lifecycle has not ended. One that Temporal no longer keeps has.
+// LifecycleRunning reports whether a workflow, by its id, has not ended. One that Temporal no longer keeps has.
 func (c *Control) LifecycleRunning(ctx context.Context, id string) (bool, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound

@@ -118,7 +118,7 @@ func validationSummary(r table.ValidationReport) (string, gate.Verdict) {
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Sprintf("%d of %d expectations failed: %s", len(failed), len(r.Results), strings.Join(failed, "; ")), gate.Fail
+		return shortened(fmt.Sprintf("%d of %d expectations failed: %s", len(failed), len(r.Results), strings.Join(failed, "; "))), gate.Fail
 	}
 	summary := fmt.Sprintf("%d expectations met", len(r.Results))
 	if n := len(r.Warnings); n > 0 {

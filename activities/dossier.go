@@ -15,6 +15,7 @@ import (
 // Dossier compiles what was found into the JSON that decisions are bound to and the page that people read. Its bytes
 // depend on the evidence and the workflow's time alone, so a repeated attempt gives the same digest.
 func (a *Audit) Dossier(ctx context.Context, in stage.DossierInput) (stage.Compiled, error) {
+	defer attend(ctx)()
 	d, unchanged, err := a.dossier(ctx, in)
 	if err != nil {
 		return stage.Compiled{}, err

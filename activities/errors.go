@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -37,13 +38,26 @@ func asTemporal(ctx context.Context, err error) error {
 	if errors.As(err, &done) {
 		return done
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return ctx.Err() // cancelled or past its deadline: Temporal knows what to do
 	}
+	message := shortened(err.Error())
 	if kind := transient(err); kind != "" {
-		return temporal.NewApplicationErrorWithOptions(err.Error(), ErrorUnavailable, temporal.ApplicationErrorOptions{Details: []any{kind}})
+		return temporal.NewApplicationErrorWithOptions(message, ErrorUnavailable, temporal.ApplicationErrorOptions{Details: []any{kind}})
 	}
-	return temporal.NewNonRetryableApplicationError(err.Error(), permanentType(err), nil)
+	return temporal.NewNonRetryableApplicationError(message, permanentType(err), nil)
+}
+
+// longestText bounds, in bytes, a text for people that goes into a history; it stands there several times.
+const longestText = 3000
+
+// shortened keeps both ends of a text that is too long: what was being done, and what to do.
+func shortened(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	const half = longestText / 2
+	return strings.ToValidUTF8(text[:half], "") + " [...] " + strings.ToValidUTF8(text[len(text)-half:], "")
 }
 
 func permanentType(err error) string {

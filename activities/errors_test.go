@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/spec"
@@ -49,9 +51,24 @@ func TestWhichErrorsAreTriedAgain(t *testing.T) {
 	}
 }
 
+func TestLongMessagesAreShortenedInTheMiddle(t *testing.T) {
+	message := asTemporal(context.Background(), errors.New("read the source: "+strings.Repeat("é", 1<<20)+"; expected less")).Error()
+	require.Less(t, len(message), 1<<12)
+	require.Contains(t, message, "read the source")
+	require.Contains(t, message, "expected less")
+	require.True(t, utf8.ValidString(message))
+}
+
 func TestCancellationStaysACancellation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, asTemporal(ctx, fmt.Errorf("train: %w", ctx.Err())), context.Canceled)
 	require.NoError(t, asTemporal(ctx, nil))
+}
+
+// TestCancellationByItsCause is how the SDK cancels: packages that report the cause must not make a failure of it.
+func TestCancellationByItsCause(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(temporal.NewCanceledError())
+	require.ErrorIs(t, asTemporal(ctx, fmt.Errorf("read source: %w", context.Cause(ctx))), context.Canceled)
 }

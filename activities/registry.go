@@ -124,9 +124,25 @@ func (r *Registry) Champion(ctx context.Context, in stage.PromoteInput) (stage.C
 	return stage.Championed{Version: c.Version, Previous: c.Previous}, err
 }
 
-// SetTraffic gives a candidate its share.
+// SetTraffic gives a candidate its share. While another rollout of the model is under way it fails, to be tried again.
 func (r *Registry) SetTraffic(ctx context.Context, in stage.TrafficInput) error {
+	if err := r.endAbandoned(ctx, in); err != nil {
+		return err
+	}
 	return registry.SetCandidate(ctx, r.Store, in.Model, registry.Candidate{Version: in.Version, Traffic: in.Percent, Rollout: in.Rollout, State: "canary"})
+}
+
+// endAbandoned ends the candidacy that a rollout which was terminated has left behind.
+func (r *Registry) endAbandoned(ctx context.Context, in stage.TrafficInput) error {
+	c, err := registry.GetCandidate(ctx, r.Store, in.Model)
+	if err != nil || c.Version == 0 || c.Rollout == in.Rollout {
+		return err
+	}
+	running, err := r.Running(ctx, c.Rollout)
+	if err != nil || running {
+		return err
+	}
+	return registry.ClearCandidate(ctx, r.Store, in.Model, c.Rollout, "abandoned")
 }
 
 // Promote makes a version the champion and records it. The pointer moves before the candidacy ends, so that the version

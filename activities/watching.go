@@ -42,16 +42,20 @@ func NewWatchMetrics(r prometheus.Registerer) *WatchMetrics {
 	return m
 }
 
-func (m *WatchMetrics) show(name string, r drift.Report, drifted int) {
+func (m *WatchMetrics) show(name string, r drift.Report) {
 	m.checks.WithLabelValues(name, string(r.Verdict)).Inc()
 	if r.Verdict == drift.Insufficient {
 		return
 	}
-	m.drifted.WithLabelValues(name).Set(float64(drifted))
+	drifted := 0
 	for _, c := range r.Columns {
+		if c.Drifted {
+			drifted++
+		}
 		m.psi.WithLabelValues(name, c.Name).Set(c.PSI)
 		m.p.WithLabelValues(name, c.Name).Set(c.AdjustedP)
 	}
+	m.drifted.WithLabelValues(name).Set(float64(drifted))
 }
 
 // Observe counts what a version answered since a time.
@@ -88,7 +92,7 @@ func (w *Watching) CheckDrift(ctx context.Context, in stage.DriftInput) (stage.D
 		return stage.DriftChecked{}, err
 	}
 	columns := strongest(found, 10)
-	w.Metrics.show(in.Model, found, len(columns))
+	w.Metrics.show(in.Model, found)
 	answer := stage.DriftChecked{
 		Answer: stage.Answer{Summary: found.Summary}, Report: ref, Verdict: string(found.Verdict), Rows: int64(found.Rows), Drifted: columns,
 	}

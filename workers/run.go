@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -33,6 +34,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
 	if p.metricsListener != nil {
 		group.Go(func() error { return serveMetrics(ctx, p.metricsListener, p.registry) })
@@ -42,7 +45,8 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	for _, w := range p.workers {
 		if err := w.Start(); err != nil {
-			return fmt.Errorf("start a worker: %w", err)
+			stop()
+			return errors.Join(fmt.Errorf("start a worker: %w", err), group.Wait()) // the gateway has logs to seal
 		}
 		defer w.Stop()
 	}
@@ -129,6 +133,7 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 	if err != nil {
 		return err
 	}
+	control := &activities.Control{Store: p.store, Temporal: p.client}
 	options.DisableWorkflowWorker = true
 	options.MaxConcurrentActivityExecutionSize = p.cfg.Slots
 	w := worker.New(p.client, workflows.TaskQueueCPU, options)
@@ -136,9 +141,9 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 		Data:      &activities.Data{Store: p.store, Limits: limits},
 		Training:  &activities.Training{Store: p.store, Limits: limits},
 		Audit:     &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry)},
-		Registry:  &activities.Registry{Store: p.store, Signer: signer},
+		Registry:  &activities.Registry{Store: p.store, Signer: signer, Running: control.LifecycleRunning},
 		Watching:  &activities.Watching{Store: p.store, Signer: signer, Metrics: activities.NewWatchMetrics(p.registry)},
-		Control:   &activities.Control{Store: p.store, Temporal: p.client},
+		Control:   control,
 		Reviewers: &activities.Reviewers{Logger: p.cfg.Logger},
 	}.Register(w)
 	p.workers = append(p.workers, w)
@@ -167,12 +172,12 @@ func (p *process) openGPU(ctx context.Context, options worker.Options, limits ta
 }
 
 func (p *process) dial(ctx context.Context) error {
-	options, err := envconfig.LoadDefaultClientOptions()
-	if err != nil {
-		return fmt.Errorf("read Temporal's connection settings: %w; look at TEMPORAL_ADDRESS and temporal.toml", err)
-	}
-	if p.cfg.Address != "" {
-		options.HostPort, options.Namespace = p.cfg.Address, p.cfg.Namespace
+	options := client.Options{HostPort: p.cfg.Address, Namespace: p.cfg.Namespace}
+	var err error
+	if p.cfg.Address == "" {
+		if options, err = envconfig.LoadDefaultClientOptions(); err != nil {
+			return fmt.Errorf("read Temporal's connection settings: %w; look at TEMPORAL_ADDRESS and temporal.toml", err)
+		}
 	}
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort

@@ -73,6 +73,8 @@ func (l *lifecycle) read(input converter.RawValue) error {
 		problem = "it has no spec"
 	case len(l.input.Requester) > review.MaxName: // the requester is a search attribute, which Temporal bounds
 		problem = fmt.Sprintf("the requester has %d bytes, more than %d", len(l.input.Requester), review.MaxName)
+	case len(l.input.Trigger.Reason) > review.MaxReason || len(l.input.Trigger.Source) > review.MaxName: // they go along with the evidence
+		problem = fmt.Sprintf("the trigger's reason has more than %d bytes, or its source more than %d", review.MaxReason, review.MaxName)
 	case !slices.Contains([]string{"", "manual", "schedule", "drift", "data"}, kind):
 		problem = fmt.Sprintf("the trigger's kind is %q, not manual, schedule, drift or data", kind)
 	}
@@ -175,7 +177,7 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 	}
 	e.Validation = validated.Report
 	if validated.Verdict == gate.Fail {
-		l.progress.stop(ctx)
+		l.progress.stop(ctx, stage.Validate)
 		return &Result{Outcome: Gated, Reason: "the data does not meet its expectations: " + validated.Summary}, nil
 	}
 	prepared, err := perform(ctx, l, stage.Prepare, func() (stage.Prepared, error) {
@@ -270,7 +272,7 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 func (l *lifecycle) refusedByGate(ctx workflow.Context, gated stage.Gated) *Result {
 	refused := gated.Verdict == gate.Fail || gated.Verdict == gate.Inconclusive && l.plan.Inconclusive == "fail"
 	if refused {
-		l.progress.stop(ctx)
+		l.progress.stop(ctx, stage.Gate)
 		return &Result{Outcome: Gated, Reason: "gate: " + gated.Summary}
 	}
 	if l.compiled.Unchanged != 0 && automatic(l.input.Trigger) {
@@ -333,7 +335,7 @@ func (l *lifecycle) rollOut(ctx workflow.Context, version int) (Result, error) {
 		return Result{}, err
 	}
 	if !result.Promoted {
-		l.progress.stop(ctx)
+		l.progress.stop(ctx, stage.Rollout)
 		return Result{Outcome: Gated, Reason: "rolled back during the canary: " + result.Reason}, nil
 	}
 	watch := stage.Watch{Model: l.plan.Model, Version: version, Since: workflow.Now(ctx).UTC(), Monitor: l.plan.Monitor, Retrain: l.plan.Retrain}
@@ -358,10 +360,14 @@ func (l *lifecycle) recordEnd(ctx workflow.Context, result Result) error {
 	if !l.compiled.Dossier.IsZero() {
 		subjects = append(subjects, stage.Subject{Name: "dossier", Digest: l.compiled.Dossier.Digest})
 	}
-	return record(ctx, stage.Event{
+	err := record(ctx, stage.Event{
 		Model: l.plan.Model, Key: l.key("end"), Type: stage.EventRefused, Time: workflow.Now(ctx).UTC(), Actor: l.evidence.Lifecycle,
 		Subjects: subjects, Detail: map[string]string{"outcome": string(result.Outcome), "reason": result.Reason},
 	})
+	if err != nil {
+		return err
+	}
+	return l.recordDecisions(ctx) // those that came meanwhile
 }
 
 // key names an event of this run on the chain; it is the same after a reset.

@@ -138,6 +138,9 @@ func TestGateRefusesBeforePeopleAreAsked(t *testing.T) {
 			require.Equal(t, c.outcome, l.result().Outcome)
 			require.False(t, l.result().Dossier.IsZero(), "who made the candidate wants to see why")
 			require.Equal(t, c.outcome == workflows.Gated, len(l.announced) == 0)
+			for _, line := range l.status().Stages {
+				require.Equal(t, c.outcome == workflows.Gated && line.Stage == stage.Gate, line.State == workflows.Stopped, line.Stage)
+			}
 		})
 	}
 }
@@ -216,6 +219,16 @@ func TestFailingCanaryIsRolledBack(t *testing.T) {
 	require.Equal(t, []float64{5}, l.traffic)
 	require.Equal(t, 1, l.count("roll back"))
 	require.Zero(t, l.count("promote"))
+}
+
+func TestFailedPromotionLeavesTheCandidateNoTraffic(t *testing.T) {
+	l := newLifecycle(t)
+	l.champion = 1
+	l.fail["promote"] = temporal.NewNonRetryableApplicationError("the manifest is damaged", "Corrupt", nil)
+	l.approve()
+	l.start("manual")
+	require.ErrorContains(t, l.GetWorkflowError(), "the manifest is damaged")
+	require.Equal(t, []float64{5, 25, 0}, l.traffic)
 }
 
 func TestCancellationDuringTheCanaryRollsBack(t *testing.T) {

@@ -44,10 +44,9 @@ const (
 
 // Error types of failed workflows. Activity error types are those of package activities.
 const (
-	ErrorInvalidInput     = "InvalidInput"     // the workflow's input is not what its type takes
-	ErrorLifecycleFailed  = "LifecycleFailed"  // a stage failed for good; details hold the Result
-	ErrorDecisionRefused  = "DecisionRefused"  // an update was rejected; the message says why
-	ErrorRolloutCancelled = "RolloutCancelled" // a rollout was cancelled and rolled back
+	ErrorInvalidInput    = "InvalidInput"    // the workflow's input is not what its type takes
+	ErrorLifecycleFailed = "LifecycleFailed" // a stage failed for good; details hold the Result
+	ErrorDecisionRefused = "DecisionRefused" // an update was rejected; the message says why
 )
 
 // Search attributes; "starter setup" registers them on a cluster.

@@ -153,8 +153,8 @@ func (m *monitor) receive(ctx workflow.Context) {
 
 // changeChampion starts a new window: what the version before answered says nothing about this one.
 func (m *monitor) changeChampion(ctx workflow.Context, watch stage.Watch) {
-	if watch.Version < 1 || watch.Model != m.model {
-		workflow.GetLogger(ctx).Warn("a champion-changed signal was ignored", "model", watch.Model, "version", watch.Version)
+	if watch.Version < 1 || watch.Model != m.model || watch.Monitor.Every <= 0 { // without an interval it would check without a pause
+		workflow.GetLogger(ctx).Warn("a champion-changed signal was ignored", "model", watch.Model, "version", watch.Version, "every", time.Duration(watch.Monitor.Every))
 		return
 	}
 	if watch.Version == m.state.Watch.Version {
@@ -218,9 +218,7 @@ func (m *monitor) check(ctx workflow.Context) error {
 	} else {
 		check.Verdict, check.Rows, check.Drifted, check.Summary, check.Report = checked.Verdict, checked.Rows, checked.Drifted, checked.Summary, checked.Report
 	}
-	if watch.Version == m.state.Watch.Version {
-		m.state.Since = m.nextWindow(check)
-	}
+	m.state.Since = m.nextWindow(check)
 	if check.Verdict == "drift" {
 		check.Retraining, err = m.retrain(ctx, check)
 		if err != nil {

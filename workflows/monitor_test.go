@@ -95,6 +95,7 @@ func TestNoSecondRetrainingWhileOneRuns(t *testing.T) {
 func TestNewChampionStartsANewWindow(t *testing.T) {
 	m := newMonitor(t)
 	m.at(90*time.Minute, workflows.SignalChampionChanged, stage.Watch{Model: "credit", Version: 2, Monitor: m.plan.Monitor})
+	m.at(92*time.Minute, workflows.SignalChampionChanged, stage.Watch{Model: "credit", Version: 3})
 	m.at(95*time.Minute, workflows.SignalChampionChanged, stage.Watch{Model: "other", Version: 9, Monitor: m.plan.Monitor})
 	s := m.runs(3 * time.Hour)
 	require.Equal(t, 2, s.Version)

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// retries are the same for every activity: errors that will not go away by trying again are marked so where they
+// retries are the same for every activity but the first of a rollout: errors that will not go away by trying again are marked so where they
 // arise (package activities), everything else is tried for about an hour and a half before a person must look.
 var retries = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute, MaximumAttempts: 25}
 
@@ -50,6 +50,20 @@ func quick(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: TaskQueueCPU, StartToCloseTimeout: quickLimit, HeartbeatTimeout: absence, RetryPolicy: retries, Summary: summary,
 	})
+}
+
+// splitting gives the options of the activity that gives a candidate its share. A cancellation waits until it has ended:
+// rolling back comes after it. For the first step it is tried without end: another rollout of the model may be under way
+// for as long as it likes.
+func splitting(ctx workflow.Context, step int, summary string) workflow.Context {
+	options := workflow.GetActivityOptions(quick(ctx, summary))
+	options.WaitForCancellation = true
+	if step == 1 {
+		patient := *retries
+		patient.MaximumAttempts = 0
+		options.RetryPolicy = &patient
+	}
+	return workflow.WithActivityOptions(ctx, options)
 }
 
 // call runs an activity and waits for its answer.

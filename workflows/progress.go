@@ -64,9 +64,9 @@ func (p *progress) note(ctx workflow.Context, name stage.Name, text string) {
 	p.show(ctx)
 }
 
-// stop marks the current stage as the one that refused the candidate.
-func (p *progress) stop(ctx workflow.Context) {
-	p.line(p.status.Stage).State = Stopped
+// stop marks the stage that refused the candidate.
+func (p *progress) stop(ctx workflow.Context, name stage.Name) {
+	p.line(name).State = Stopped
 	p.show(ctx)
 }
 

@@ -17,10 +17,9 @@ const keptRefusals = 10
 // reviewDesk receives decisions from the first moment of a lifecycle to its last, by signal and by update, and gives
 // them to the review. Before the review opens there is nothing to decide on, and every vote is refused.
 type reviewDesk struct {
-	review     *review.Review // nil until the dossier is there
-	unrecorded []review.Decision
+	review     *review.Review    // nil until the dossier is there
+	unrecorded []review.Decision // not yet on the chain
 	refusals   []RefusedVote
-	votes      int // counts everything received, so that waiting code notices
 }
 
 func newReviewDesk() *reviewDesk { return &reviewDesk{} }
@@ -90,7 +89,6 @@ func (d *reviewDesk) signal(ctx workflow.Context, raw converter.RawValue) {
 }
 
 func (d *reviewDesk) apply(ctx workflow.Context, vote review.Vote) (review.Effect, error) {
-	d.votes++
 	if d.review == nil {
 		return review.Effect{}, d.check(ctx, vote)
 	}
@@ -156,7 +154,7 @@ func (l *lifecycle) askReviewers(ctx workflow.Context) (*Result, error) {
 	}
 	outcomes := map[review.Outcome]Outcome{review.Rejected: Rejected, review.ChangesRequested: ChangesRequested, review.Expired: Expired}
 	if outcome, refused := outcomes[answer.outcome]; refused {
-		l.progress.stop(ctx)
+		l.progress.stop(ctx, stage.Review)
 		return &Result{Outcome: outcome, Reason: answer.summary}, nil
 	}
 	return nil, nil
@@ -184,12 +182,9 @@ func (l *lifecycle) holdReview(ctx workflow.Context) (reviewed, error) {
 			return reviewed{}, err
 		}
 	}
-	// A vote may have ended the review while its request was announced. It is on the record before anything follows from
-	// it; the first release recorded it at the lifecycle's end.
-	if len(desk.unrecorded) > 0 && workflow.GetVersion(ctx, "record-votes-before-outcome", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
-		if err := l.recordDecisions(ctx); err != nil {
-			return reviewed{}, err
-		}
+	// A vote may have ended the review while its request was announced: it is on the record before anything follows from it.
+	if err := l.recordDecisions(ctx); err != nil {
+		return reviewed{}, err
 	}
 	s := desk.review.Status()
 	if err := l.announce(ctx, "outcome", nil, string(s.Outcome)+": "+s.Reason); err != nil {
@@ -206,7 +201,7 @@ func (l *lifecycle) requestText() string {
 	return text
 }
 
-// waitForVoteOrTimer sleeps until something was received or a timer is due, and acts on due timers.
+// waitForVoteOrTimer sleeps until a vote is to be recorded or a timer is due, and acts on due timers.
 func (l *lifecycle) waitForVoteOrTimer(ctx workflow.Context) error {
 	desk, now := l.review, workflow.Now(ctx)
 	for _, action := range desk.review.Tick(now) {
@@ -221,8 +216,7 @@ func (l *lifecycle) waitForVoteOrTimer(ctx workflow.Context) error {
 	timerCtx, stop := workflow.WithCancel(ctx)
 	defer stop()
 	timer := workflow.NewTimerWithOptions(timerCtx, at.Sub(now), workflow.TimerOptions{Summary: "review: " + string(kind)})
-	seen := desk.votes
-	if err := workflow.Await(ctx, func() bool { return timer.IsReady() || desk.votes != seen }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return timer.IsReady() || len(desk.unrecorded) > 0 }); err != nil {
 		return err
 	}
 	return ctx.Err() // a cancellation makes the timer ready, and Await then says nothing of it

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/assay-ml/assay/internal/rollout"
@@ -115,10 +116,17 @@ func (r *rolloutRun) run(ctx workflow.Context) error {
 		}
 		failure = err
 		if r.rollout.Fail("the rollout cannot go on: "+explain(err), workflow.Now(ctx)) != nil {
-			return failure // the promotion itself failed: there is nothing to take back
+			return errors.Join(failure, r.stopSplit(doing)) // the promotion itself failed
 		}
 	}
 	return failure
+}
+
+// stopSplit takes the candidate's share away after a promotion that failed. Whether or not it had got as far as making the
+// candidate champion, the champion then answers alone.
+func (r *rolloutRun) stopSplit(ctx workflow.Context) error {
+	none := stage.TrafficInput{Model: r.input.Model, Version: r.input.Version, Rollout: workflow.GetInfo(ctx).WorkflowExecution.ID}
+	return workflow.ExecuteActivity(quick(ctx, "the promotion failed: no traffic"), stage.ActivitySetTraffic, none).Get(ctx, nil)
 }
 
 // step does what is due now, or sleeps until something is.
@@ -145,13 +153,13 @@ func (r *rolloutRun) act(ctx workflow.Context, action rollout.Action) error {
 	case rollout.SetTraffic:
 		summary := fmt.Sprintf("step %d: %g %% of traffic", action.Step, action.Percent)
 		traffic := stage.TrafficInput{Model: in.Model, Version: in.Version, Percent: action.Percent, Rollout: id}
-		if err := workflow.ExecuteActivity(quick(ctx, summary), stage.ActivitySetTraffic, traffic).Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(splitting(ctx, action.Step, summary), stage.ActivitySetTraffic, traffic).Get(ctx, nil); err != nil {
 			return err
 		}
 		return permanent(r.rollout.TrafficSet(workflow.Now(ctx)))
 	case rollout.Observe:
 		observed, err := call[stage.Observed](quick(ctx, "look at the candidate"), stage.ActivityObserve,
-			stage.ObserveInput{Model: in.Model, Version: in.Version, Since: action.Since, Until: workflow.Now(ctx).UTC()})
+			stage.ObserveInput{Model: in.Model, Version: in.Version, Since: action.Since})
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,8 @@ func versionsFolder(model string) string { return modelsFolder + "/" + model + "
 
 // Register writes m under the next free version number, which it sets, and returns the manifest and its digest. A
 // lifecycle registers once: when a manifest with the same Lifecycle stands, that one is returned and nothing
-// is written, also when two attempts race. Model and Version 0, Lifecycle, and decisions taken on m.Dossier are
+// is written, also when two attempts race; when that one rests on another dossier, which only a lifecycle that was reset
+// can bring about, it is an error. Model and Version 0, Lifecycle, and decisions taken on m.Dossier are
 // required of m.
 func Register(ctx context.Context, s artifact.Store, m Manifest) (Manifest, artifact.Digest, error) {
 	if err := m.check(); err != nil {
@@ -47,8 +48,15 @@ func Register(ctx context.Context, s artifact.Store, m Manifest) (Manifest, arti
 	}
 	for {
 		standing, digest, last, err := findLifecycle(ctx, s, m.Model, m.Lifecycle)
-		if err != nil || standing.Version > 0 {
-			return standing, digest, err
+		if err != nil {
+			return Manifest{}, artifact.Digest{}, err
+		}
+		if standing.Version > 0 && standing.Dossier.Digest != m.Dossier.Digest {
+			return Manifest{}, artifact.Digest{}, fmt.Errorf("register a version of model %q: %s has registered version %d on the dossier %s, and now asks with %s; start a new lifecycle for other evidence",
+				m.Model, m.Lifecycle, standing.Version, standing.Dossier.Digest, m.Dossier.Digest)
+		}
+		if standing.Version > 0 {
+			return standing, digest, nil
 		}
 		m.Version = last + 1
 		doc, err := artifact.EncodeJSON(m)

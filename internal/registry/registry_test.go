@@ -119,6 +119,17 @@ func TestRacingAttemptsRegisterOnceEach(t *testing.T) {
 	}
 }
 
+func TestLifecycleKeepsTheEvidenceItRegistered(t *testing.T) {
+	s := openStore(t)
+	m := manifest("credit", "lifecycle/credit/1")
+	_, _, err := registry.Register(t.Context(), s, m)
+	require.NoError(t, err)
+	m.Dossier.Digest = artifact.Sum([]byte("after a reset"))
+	m.Decisions[0].Dossier = m.Dossier.Digest
+	_, _, err = registry.Register(t.Context(), s, m)
+	require.ErrorContains(t, err, "has registered version 1")
+}
+
 func TestRegisterRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*registry.Manifest)
@@ -258,6 +269,9 @@ func TestServingFollowsARollout(t *testing.T) {
 	require.NoError(t, canary(2, 5))
 	require.NoError(t, canary(2, 25))
 	require.Equal(t, registry.Serving{Champion: 1, Candidate: 2, Traffic: 25}, serving())
+	err = canary(1, 5)
+	require.ErrorIs(t, err, artifact.ErrConflict, "one rollout ends before the next begins")
+	require.ErrorContains(t, err, "rollout-2 has version 2 as candidate")
 	require.NoError(t, registry.ClearCandidate(t.Context(), s, "credit", "rollout-1", "promoted"))
 	require.Equal(t, 2, serving().Candidate, "a late retry of another rollout ends nothing")
 	require.NoError(t, registry.ClearCandidate(t.Context(), s, "credit", "rollout-2", "rolled back"))

@@ -117,7 +117,8 @@ func (c Champion) followedBy(version int, by string, at time.Time) Champion {
 	return next
 }
 
-// SetCandidate gives a registered version a share of the traffic, in place of the candidate there was.
+// SetCandidate gives a registered version a share of the traffic. While another rollout's candidate stands the error
+// wraps artifact.ErrConflict: one rollout of a model ends before the next begins.
 func SetCandidate(ctx context.Context, s artifact.Store, model string, c Candidate) error {
 	if !(c.Traffic >= 0 && c.Traffic <= 100) {
 		return fmt.Errorf("candidate version %d of model %q: expected traffic from 0 to 100 percent, found %v", c.Version, model, c.Traffic)
@@ -125,7 +126,18 @@ func SetCandidate(ctx context.Context, s artifact.Store, model string, c Candida
 	if _, _, err := Get(ctx, s, model, c.Version); err != nil {
 		return fmt.Errorf("set candidate: %w", err)
 	}
-	return changeCandidate(ctx, s, model, func(Candidate) Candidate { return c })
+	var standing Candidate
+	err := changeCandidate(ctx, s, model, func(current Candidate) Candidate {
+		if standing = current; current.Version > 0 && current.Rollout != c.Rollout {
+			return current
+		}
+		return c
+	})
+	if err == nil && standing.Version > 0 && standing.Rollout != c.Rollout {
+		return fmt.Errorf("set candidate version %d of model %q: %w: %s has version %d as candidate; expected it to end first",
+			c.Version, model, artifact.ErrConflict, standing.Rollout, standing.Version)
+	}
+	return err
 }
 
 // ClearCandidate ends the candidacy that a rollout set; the document remains, with version 0, and the state says why.

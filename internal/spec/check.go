@@ -181,6 +181,9 @@ func (d *decoder) checkRange(r *Range, path string) {
 	}
 }
 
+// mostReminders keeps a lifecycle's history, which grows by eight events with each, well below 2,000 events.
+const mostReminders = 100
+
 func (d *decoder) checkReview(r Review) {
 	seats := map[string]int{}
 	for i, s := range r.Quorum {
@@ -196,6 +199,9 @@ func (d *decoder) checkReview(r Review) {
 	}
 	if r.RemindEvery >= r.Deadline {
 		d.complain("review.remind_every", "found reminders every "+r.RemindEvery.String()+" with a deadline of "+r.Deadline.String(), "expected less than the deadline: no reminder would be sent")
+	}
+	if r.RemindEvery > 0 && r.Deadline/r.RemindEvery > mostReminders {
+		d.complain("review.remind_every", "found reminders every "+r.RemindEvery.String()+" with a deadline of "+r.Deadline.String(), fmt.Sprintf("expected at most %d reminders: each is kept in the lifecycle's history", mostReminders))
 	}
 	if r.Escalate != nil && r.Escalate.After >= r.Deadline {
 		d.complain("review.escalate.after", "found an escalation after "+r.Escalate.After.String()+" with a deadline of "+r.Deadline.String(), "expected less than the deadline: nobody would be told in time")

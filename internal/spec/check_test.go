@@ -118,6 +118,7 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"approvals: 2}]", "approvals: 0}]", `review.quorum[0].approvals: found the number 0; expected a whole number at least 1 and at most 100`},
 		{"approvals: 2}]", "}]", `review.quorum[0].approvals: this field is missing; expected how many different people of the role must approve`},
 		{"review:", "review:\n  separate: [owner]", `review.separate[0]: found "owner"; expected requester`},
+		{"review:", "review:\n  remind_every: 10m", `review.remind_every: found reminders every 10m with a deadline of 72h; expected at most 100 reminders`},
 		{"review:", "review:\n  remind_every: 80h", `review.remind_every: found reminders every 80h with a deadline of 72h; expected less than the deadline`},
 		{"review:", "review:\n  escalate: {after: 72h, to: [lead]}", `review.escalate.after: found an escalation after 72h with a deadline of 72h; expected less than the deadline`},
 		{"review:", "review:\n  escalate: {after: 2h}", `review.escalate.to: this field is missing; expected roles told`},

@@ -334,7 +334,6 @@ type ObserveInput struct {
 	Model   string    `json:"model"`
 	Version int       `json:"version"`
 	Since   time.Time `json:"since"`
-	Until   time.Time `json:"until"`
 }
 
 // Observed counts the answers of a version.

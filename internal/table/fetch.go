@@ -115,6 +115,9 @@ func digestFile(ctx context.Context, path string) (artifact.Digest, int64, error
 		if errors.Is(err, fs.ErrNotExist) {
 			return artifact.Digest{}, 0, fmt.Errorf("there is no file %q; expected the path of a file this worker can read", path)
 		}
+		if errors.Is(err, fs.ErrPermission) { // not wrapped: waiting does not change it
+			return artifact.Digest{}, 0, fmt.Errorf("this worker may not read the file %q; give its user the right to", path)
+		}
 		return artifact.Digest{}, 0, err
 	}
 	defer f.Close()

@@ -169,7 +169,7 @@ func readable(ctx context.Context, err error) error {
 		return errFull
 	case strings.Contains(message, "not a parquet file"), strings.Contains(message, "No magic bytes"), strings.Contains(message, "too small to be a Parquet"):
 		return errors.New("the file is not Parquet; set format, or write it again")
-	case strings.Contains(message, "Conversion Error"), strings.Contains(message, "Invalid Input Error"):
+	case strings.Contains(message, "Conversion Error"), strings.Contains(message, "Invalid Input Error"), strings.Contains(message, "Out of Range Error"):
 		kind, _, _ := strings.Cut(message, ":")
 		return fmt.Errorf("DuckDB refuses a value (%s); expected values of their columns' types", kind)
 	}

@@ -166,10 +166,13 @@ func (a *app) follow(ctx context.Context, t client.Client, id string) error {
 func (a *app) conclude(id string, result workflows.Result, err error) error {
 	var app *temporal.ApplicationError
 	var cancelled *temporal.CanceledError
+	var ended *temporal.WorkflowExecutionError
 	var missing *serviceerror.NotFound
 	switch {
 	case errors.As(err, &missing):
 		return wrongUse("there is no lifecycle %s; see `starter list`", id)
+	case err != nil && !errors.As(err, &ended):
+		return fmt.Errorf("wait for %s: %w; it goes on without being watched: starter watch %s", id, err, id)
 	case errors.As(err, &cancelled):
 		if cancelled.HasDetails() {
 			_ = cancelled.Details(&result)

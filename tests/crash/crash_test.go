@@ -41,7 +41,6 @@ func TestLifeGoesOnWhereverTheStackIsKilled(t *testing.T) {
 			hits = append(hits, p)
 		}
 	}
-	require.GreaterOrEqual(t, len(hits), fewest, "too few kills fell where they were meant to: the test has proved too little")
 
 	retraining := l.requireDrift()
 	l.requireNextCheck(c)
@@ -52,7 +51,10 @@ func TestLifeGoesOnWhereverTheStackIsKilled(t *testing.T) {
 	l.stop()
 	l.requireEmpty("scratch")
 	l.requireEmpty("spool/predictions/credit")
-	require.Equal(t, want.record, tellings(l.requireChain())[:len(want.record)])
+	entries := l.requireChain()
+	require.Equal(t, want.record, tellings(entries[:len(want.record)]), "every event of the life is on record, once and in order")
+	require.ElementsMatch(t, []string{stage.EventDrift, stage.EventRetraining, stage.EventDossier, stage.EventRefused}, types(entries[len(want.record):]))
+	require.GreaterOrEqual(t, len(hits), fewest, "too few kills fell where they were meant to: the test has proved too little")
 	t.Logf("%d of %d points hit; the slowest of %d starts took %s", len(hits), len(points), len(l.starts), slices.Max(l.starts).Round(time.Millisecond))
 }
 

@@ -42,6 +42,16 @@ func set(field int, value string, chosen func(line int) bool) func(int, []string
 	}
 }
 
+// shortened cuts the last field off a line.
+func shortened(number int) func(int, []string) []string {
+	return func(line int, fields []string) []string {
+		if line == number {
+			return fields[:len(fields)-1]
+		}
+		return fields
+	}
+}
+
 func rows(line int) bool   { return line > 0 }
 func header(line int) bool { return line == 0 }
 
@@ -81,7 +91,7 @@ func TestUnusableData(t *testing.T) {
 		"two names alike":   {"loans.csv", loans(200, set(1, "Income", header)), nil, "ingest", []string{"columns 1 and 2", `"Income"`, "expected different names"}},
 		"a nameless column": {"loans.csv", loans(200, set(1, " ", header)), nil, "ingest", []string{"column 2 has no name", "expected a name"}},
 		"a ragged row": {
-			"loans.csv", loans(200, func(line int, f []string) []string { return f[:len(f)-boolToInt(line == 30)] }), nil, "ingest", []string{"line 31", "3 fields", "expected 4"},
+			"loans.csv", loans(200, shortened(30)), nil, "ingest", []string{"line 31", "3 fields", "expected 4"},
 		},
 		"an open quote":       {"loans.csv", loans(200, set(2, `"city`, the(40))), nil, "ingest", []string{"line 41", "never closed", "csv.quote"}},
 		"infinite numbers":    {"loans.csv", loans(200, set(0, "inf", the(5))), nil, "ingest", []string{`"income"`, "rows 5", "infinite"}},
@@ -125,13 +135,6 @@ func TestUnusableData(t *testing.T) {
 			requireFailsAt(t, start(t, spec), c.stage, c.says...)
 		})
 	}
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // requireFailsAt checks how a lifecycle failed: in which stage, saying what, without having been tried twice.

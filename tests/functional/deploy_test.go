@@ -2,18 +2,13 @@ package functional
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/predictionlog"
-	"github.com/assay-ml/assay/internal/synthetic"
-	"github.com/assay-ml/assay/starter/cli"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
@@ -129,75 +124,6 @@ func requireServed(t *testing.T, model string, version int) {
 	})
 	require.Equal(t, version, found.Version)
 	require.Equal(t, answer.Outputs[0].Data[0], *found.Score)
-}
-
-// prediction is the gateway's answer.
-type prediction struct {
-	Version    string `json:"model_version"`
-	ID         string `json:"id"`
-	Parameters struct {
-		Role string `json:"role"`
-	} `json:"parameters"`
-	Outputs []struct {
-		Name string    `json:"name"`
-		Data []float64 `json:"data"`
-	} `json:"outputs"`
-}
-
-// predict asks for predictions; a gateway learns of a promotion a moment after it.
-func predict(t *testing.T, model, id string, rows []document) prediction {
-	t.Helper()
-	var p prediction
-	waitUntil(t, "the gateway answers for "+model, func() bool {
-		code, body := post(t, "/v2/models/"+model+"/infer", document{"id": id, "instances": rows})
-		if code == http.StatusNotFound || code == http.StatusServiceUnavailable {
-			return false
-		}
-		require.Equal(t, http.StatusOK, code, string(body))
-		require.NoError(t, json.Unmarshal(body, &p))
-		return true
-	})
-	return p
-}
-
-func post(t *testing.T, path string, body any) (code int, answer []byte) {
-	t.Helper()
-	encoded, err := json.Marshal(body)
-	require.NoError(t, err)
-	response, err := http.Post(local.Gateway+path, "application/json", bytes.NewReader(encoded))
-	require.NoError(t, err)
-	defer response.Body.Close()
-	answer, err = io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, answer
-}
-
-// applications are rows as a caller of the model sends them: every column named, null where unknown.
-func applications(rows int, seed uint64, drift float64) []document {
-	var out []document
-	for a := range synthetic.Applications(synthetic.Options{Rows: rows, Seed: seed, Drift: drift}) {
-		row := document{}
-		for _, name := range synthetic.Columns {
-			row[name] = a.Values[name]
-		}
-		delete(row, "approved")
-		out = append(out, row)
-	}
-	return out
-}
-
-// said is what a command of the starter wrote and how it ended.
-type said struct {
-	status   int
-	out, err string
-}
-
-// starter runs a command of the starter.
-func starter(t *testing.T, args ...string) said {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code := cli.Main(t.Context(), args, &out, &errs)
-	return said{code, out.String(), errs.String()}
 }
 
 func TestDeployByUpdates(t *testing.T) {

@@ -1,12 +1,15 @@
 package functional
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/assay-ml/assay/internal/predictionlog"
+	"github.com/assay-ml/assay/internal/synthetic"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,4 +60,59 @@ func TestOpenInferenceProtocol(t *testing.T) {
 		return len(labels) > 0
 	})
 	require.Equal(t, []string{"tensors/0 yes", "tensors/1 no"}, labels)
+}
+
+// prediction is the gateway's answer.
+type prediction struct {
+	Version    string `json:"model_version"`
+	ID         string `json:"id"`
+	Parameters struct {
+		Role string `json:"role"`
+	} `json:"parameters"`
+	Outputs []struct {
+		Name string    `json:"name"`
+		Data []float64 `json:"data"`
+	} `json:"outputs"`
+}
+
+// predict asks for predictions; a gateway learns of a promotion a moment after it.
+func predict(t *testing.T, model, id string, rows []document) prediction {
+	t.Helper()
+	var p prediction
+	waitUntil(t, "the gateway answers for "+model, func() bool {
+		code, body := post(t, "/v2/models/"+model+"/infer", document{"id": id, "instances": rows})
+		if code == http.StatusNotFound || code == http.StatusServiceUnavailable {
+			return false
+		}
+		require.Equal(t, http.StatusOK, code, string(body))
+		require.NoError(t, json.Unmarshal(body, &p))
+		return true
+	})
+	return p
+}
+
+func post(t *testing.T, path string, body any) (code int, answer []byte) {
+	t.Helper()
+	encoded, err := json.Marshal(body)
+	require.NoError(t, err)
+	response, err := http.Post(local.Gateway+path, "application/json", bytes.NewReader(encoded))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, answer
+}
+
+// applications are rows as a caller of the model sends them: every column named, null where unknown.
+func applications(rows int, seed uint64, drift float64) []document {
+	var out []document
+	for a := range synthetic.Applications(synthetic.Options{Rows: rows, Seed: seed, Drift: drift}) {
+		row := document{}
+		for _, name := range synthetic.Columns {
+			row[name] = a.Values[name]
+		}
+		delete(row, "approved")
+		out = append(out, row)
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package functional
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,8 +10,33 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/assay-ml/assay/starter/cli"
 	"github.com/stretchr/testify/require"
 )
+
+// said is what a command of the starter wrote and how it ended.
+type said struct {
+	status   int
+	out, err string
+}
+
+// starter runs a command of the starter.
+func starter(t *testing.T, args ...string) said {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := cli.Main(t.Context(), args, &out, &errs)
+	return said{code, out.String(), errs.String()}
+}
+
+// specFile writes a spec where a user would have it. JSON is YAML.
+func specFile(t *testing.T, spec document) string {
+	t.Helper()
+	text, err := json.MarshalIndent(spec, "", "  ")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "spec.yaml")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	return path
+}
 
 // answers runs a command with -o json, expects the status, and reads what it wrote.
 func answers(t *testing.T, status int, into any, args ...string) {

@@ -52,10 +52,16 @@ type player struct {
 	status workflows.Status
 }
 
-// connect points the starter's commands at this stack, the way a user would by the environment.
+// connect points the starter's commands at this stack, the way a user would by the environment. What the user has set for
+// another server, such as a namespace or a certificate, is left out.
 func (p *player) connect() {
+	for _, setting := range os.Environ() {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "TEMPORAL_") {
+			os.Unsetenv(name)
+		}
+	}
 	for name, value := range map[string]string{
-		"TEMPORAL_ADDRESS": p.Stack.Temporal, "ASSAY_STORE": filepath.Join(p.Stack.State, "store"),
+		"TEMPORAL_ADDRESS": p.Stack.Temporal, "TEMPORAL_CONFIG_FILE": os.DevNull, "ASSAY_STORE": filepath.Join(p.Stack.State, "store"),
 		"ASSAY_KEYS": filepath.Join(p.Stack.State, "keys"), "ASSAY_GATEWAY": p.Stack.Gateway,
 	} {
 		os.Setenv(name, value)
@@ -93,8 +99,11 @@ func (p *player) live(ctx context.Context) error {
 	fmt.Fprintf(p.Out, "$ starter run %s --watch\nstarted %s\n", p.Spec, p.id)
 	helping, stop := context.WithCancel(ctx)
 	helped := make(chan error, 1)
-	go func() { helped <- p.help(helping) }()
-	status := cli.Main(ctx, []string{"watch", p.id}, p.Out, p.Err)
+	go func() {
+		defer stop() // without help the lifecycle would wait for people in vain
+		helped <- p.help(helping)
+	}()
+	status := cli.Main(helping, []string{"watch", p.id}, p.Out, p.Err)
 	stop()
 	if err := <-helped; err != nil && !errors.Is(err, context.Canceled) {
 		return err
