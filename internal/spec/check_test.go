@@ -103,6 +103,7 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		// conditions
 		{"auc > 0.8", "acuracy > 0.8", `15:7: gates.conditions[0]: found "acuracy > 0.8"; at character 1 of it: unknown metric "acuracy"; did you mean "accuracy"?`},
 		{"auc > 0.8", "recall[sx=f] > 0.8", `15:7: gates.conditions[0]: found a condition on the slice "sx"; expected a column of data.protected or evaluate.slices; add it there; did you mean "sex"?`},
+		{"auc > 0.8", "demographic_parity_difference[age] < 0.1", `15:7: gates.conditions[0]: found a condition on the slice "age"; expected a column of data.protected; add it there`},
 		{"auc > 0.8", "error_rate < 0.8", `15:7: gates.conditions[0]: found "error_rate < 0.8"; error_rate cannot be measured here; expected one of accuracy`},
 		{"- auc > 0.8", "- auc > 0.8\n    - auc > 0.8", `16:7: gates.conditions[1]: found "auc > 0.8" a second time`},
 		{"error_rate < 0.01", "auc > 0.8", `rollout.abort[0].condition: found "auc > 0.8"; auc cannot be measured here; expected one of error_rate`},

@@ -11,16 +11,15 @@ import (
 
 // checkConditions reads every condition, and makes sure that what it slices by is reported at all.
 func (d *decoder) checkConditions(s *Spec) {
-	sliced := append(slices.Clone(s.Data.Protected), s.Evaluate.Slices...)
 	for i, text := range s.Gates.Conditions {
-		d.checkCondition(text, index("gates.conditions", i), gate.ScopeGate, sliced)
+		d.checkCondition(s, text, index("gates.conditions", i), gate.ScopeGate)
 	}
 	for i, a := range s.Rollout.Abort {
-		d.checkCondition(a.Condition, index("rollout.abort", i)+".condition", gate.ScopeRollout, sliced)
+		d.checkCondition(s, a.Condition, index("rollout.abort", i)+".condition", gate.ScopeRollout)
 	}
 }
 
-func (d *decoder) checkCondition(text, path string, scope gate.Scope, sliced []string) {
+func (d *decoder) checkCondition(s *Spec, text, path string, scope gate.Scope) {
 	if text == "" {
 		return // a problem already
 	}
@@ -32,8 +31,13 @@ func (d *decoder) checkCondition(text, path string, scope gate.Scope, sliced []s
 		d.condition(path, err)
 		return
 	}
+	// A metric of one group is reported for every slice, a gap between groups for the protected columns alone.
+	sliced, where := append(slices.Clone(s.Data.Protected), s.Evaluate.Slices...), "data.protected or evaluate.slices"
+	if !c.Slice.HasGroup {
+		sliced, where = s.Data.Protected, "data.protected"
+	}
 	if a := c.Slice.Attribute; a != "" && !slices.Contains(sliced, a) {
-		expected := "expected a column of data.protected or evaluate.slices; add it there"
+		expected := "expected a column of " + where + "; add it there"
 		if near, ok := nearest(a, sliced); ok {
 			expected += fmt.Sprintf("; did you mean %q?", near)
 		}
