@@ -78,7 +78,7 @@ type Control struct {
 // Reviewers tells people that something waits for them.
 type Reviewers struct{ Logger *slog.Logger }
 
-// CPU is everything the queue assay-cpu serves.
+// CPU is what the role cpu does: computing on the queue assay-cpu, documents on the queue assay-control.
 type CPU struct {
 	Data      *Data
 	Training  *Training
@@ -89,19 +89,31 @@ type CPU struct {
 	Reviewers *Reviewers
 }
 
-// Register makes the activities known to a worker under their public names.
-func (c CPU) Register(r worker.ActivityRegistry) {
-	for name, f := range map[string]any{
-		stage.ActivityAdmit: c.Data.Admit, stage.ActivityIngest: c.Data.Ingest, stage.ActivityValidate: c.Data.Validate, stage.ActivityPrepare: c.Data.Prepare,
+// RegisterComputing makes the activities of the queue assay-cpu known to a worker under their public names.
+func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
+	register(r, map[string]any{
+		stage.ActivityIngest: c.Data.Ingest, stage.ActivityValidate: c.Data.Validate, stage.ActivityPrepare: c.Data.Prepare,
 		stage.ActivityTrain:    c.Training.Train,
 		stage.ActivityEvaluate: c.Audit.Evaluate, stage.ActivityFairness: c.Audit.Fairness, stage.ActivityExplain: c.Audit.Explain,
 		stage.ActivityPrivacy: c.Audit.Privacy, stage.ActivityGate: c.Audit.Gate, stage.ActivityDossier: c.Audit.Dossier,
+		stage.ActivityCheckDrift: c.Watching.CheckDrift,
+	})
+}
+
+// RegisterControl does the same for the queue assay-control.
+func (c CPU) RegisterControl(r worker.ActivityRegistry) {
+	register(r, map[string]any{
+		stage.ActivityAdmit:    c.Data.Admit,
 		stage.ActivityRegister: c.Registry.Register, stage.ActivityRecord: c.Registry.Record, stage.ActivityChampion: c.Registry.Champion,
 		stage.ActivitySetTraffic: c.Registry.SetTraffic, stage.ActivityPromote: c.Registry.Promote, stage.ActivityRollBack: c.Registry.RollBack,
-		stage.ActivityObserve: c.Watching.Observe, stage.ActivityCheckDrift: c.Watching.CheckDrift,
+		stage.ActivityObserve:     c.Watching.Observe,
 		stage.ActivityTellMonitor: c.Control.TellMonitor, stage.ActivityStartRetraining: c.Control.StartRetraining, stage.ActivityLifecycleRunning: c.Control.LifecycleRunning,
 		stage.ActivityAnnounce: c.Reviewers.Announce,
-	} {
+	})
+}
+
+func register(r worker.ActivityRegistry, byName map[string]any) {
+	for name, f := range byName {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
 }

@@ -16,7 +16,7 @@ type Role string
 
 const (
 	RoleWorkflow Role = "workflow" // workflow tasks, queue assay
-	RoleCPU      Role = "cpu"      // activities, queue assay-cpu
+	RoleCPU      Role = "cpu"      // activities, queues assay-cpu and assay-control
 	RoleGPU      Role = "gpu"      // training on devices, queue assay-gpu
 	RoleGateway  Role = "gateway"  // online predictions
 )

@@ -134,10 +134,7 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 		return err
 	}
 	control := &activities.Control{Store: p.store, Temporal: p.client}
-	options.DisableWorkflowWorker = true
-	options.MaxConcurrentActivityExecutionSize = p.cfg.Slots
-	w := worker.New(p.client, workflows.TaskQueueCPU, options)
-	activities.CPU{
+	does := activities.CPU{
 		Data:      &activities.Data{Store: p.store, Limits: limits},
 		Training:  &activities.Training{Store: p.store, Limits: limits},
 		Audit:     &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry)},
@@ -145,8 +142,14 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 		Watching:  &activities.Watching{Store: p.store, Signer: signer, Metrics: activities.NewWatchMetrics(p.registry)},
 		Control:   control,
 		Reviewers: &activities.Reviewers{Logger: p.cfg.Logger},
-	}.Register(w)
-	p.workers = append(p.workers, w)
+	}
+	options.DisableWorkflowWorker = true
+	documents := worker.New(p.client, workflows.TaskQueueControl, options)
+	does.RegisterControl(documents)
+	options.MaxConcurrentActivityExecutionSize = p.cfg.Slots
+	computing := worker.New(p.client, workflows.TaskQueueCPU, options)
+	does.RegisterComputing(computing)
+	p.workers = append(p.workers, documents, computing)
 	return nil
 }
 

@@ -295,7 +295,7 @@ func (l *lifecycle) compile(ctx workflow.Context) error {
 	l.compiled = compiled
 	l.progress.file(compiled)
 	return record(ctx, stage.Event{
-		Model: l.plan.Model, Key: l.key("dossier"), Type: stage.EventDossier, Time: now, Actor: l.evidence.Lifecycle,
+		Model: l.plan.Model, Key: l.key("dossier/" + compiled.Dossier.Digest.Short()), Type: stage.EventDossier, Time: now, Actor: l.evidence.Lifecycle,
 		Subjects: []stage.Subject{{Name: "dossier", Digest: compiled.Dossier.Digest}, {Name: "page", Digest: compiled.Page.Digest}}, Detail: map[string]string{"verdict": string(l.evidence.Verdict)},
 	})
 }
@@ -370,7 +370,8 @@ func (l *lifecycle) recordEnd(ctx workflow.Context, result Result) error {
 	return l.recordDecisions(ctx) // those that came meanwhile
 }
 
-// key names an event of this run on the chain; it is the same after a reset.
+// key names an event of this run on the chain. It is the same after a reset, so events about a dossier name it too: the one
+// compiled after a reset is another.
 func (l *lifecycle) key(event string) string {
 	return l.evidence.Lifecycle + "@" + l.evidence.Run + "/" + event
 }

@@ -24,11 +24,13 @@ const (
 	MonitorType   = "Monitor"
 )
 
-// Task queues. Workflow tasks go to TaskQueue, activities to the others.
+// Task queues. Workflow tasks go to TaskQueue, activities that compute to TaskQueueCPU and TaskQueueGPU. Those that only
+// read or write documents have a queue of their own: a candidate that fails must be withdrawn also while every slot trains.
 const (
-	TaskQueue    = "assay"
-	TaskQueueCPU = "assay-cpu"
-	TaskQueueGPU = "assay-gpu"
+	TaskQueue        = "assay"
+	TaskQueueControl = "assay-control"
+	TaskQueueCPU     = "assay-cpu"
+	TaskQueueGPU     = "assay-gpu"
 )
 
 // Signals, updates and queries. SignalDecision and UpdateDecision take the same JSON.

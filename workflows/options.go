@@ -48,7 +48,7 @@ func computing(ctx workflow.Context, queue, summary string) workflow.Context {
 // quick gives the options of an activity that reads or writes documents.
 func quick(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue: TaskQueueCPU, StartToCloseTimeout: quickLimit, HeartbeatTimeout: absence, RetryPolicy: retries, Summary: summary,
+		TaskQueue: TaskQueueControl, StartToCloseTimeout: quickLimit, HeartbeatTimeout: absence, RetryPolicy: retries, Summary: summary,
 	})
 }
 

@@ -252,7 +252,7 @@ func (l *lifecycle) recordDecisions(ctx workflow.Context) error {
 		d := desk.unrecorded[0]
 		number := len(desk.review.Status().Decisions) - len(desk.unrecorded) + 1
 		err := record(ctx, stage.Event{
-			Model: l.plan.Model, Key: l.key(fmt.Sprintf("decision/%d", number)), Type: stage.EventDecision, Time: d.At, Actor: d.Reviewer,
+			Model: l.plan.Model, Key: l.key(fmt.Sprintf("decision/%s/%d", l.compiled.Dossier.Digest.Short(), number)), Type: stage.EventDecision, Time: d.At, Actor: d.Reviewer,
 			Subjects: []stage.Subject{{Name: "dossier", Digest: l.compiled.Dossier.Digest}},
 			Detail:   map[string]string{"role": d.Role, "decision": d.Decision, "reason": d.Reason, "standing": string(d.Standing)},
 		})

@@ -27,8 +27,6 @@ const (
 	MaxReason = 4000
 )
 
-const maxSignature = 8192
-
 // Vote is one person's decision on a dossier, as a client sends it.
 type Vote struct {
 	Reviewer  string `json:"reviewer"`
@@ -67,7 +65,7 @@ const (
 	CodeDecision  Code = "decision"  // none of the three
 	CodeReason    Code = "reason"    // missing or too long
 	CodeDossier   Code = "dossier"   // missing, malformed or another dossier
-	CodeSignature Code = "signature" // too long to be one
+	CodeSignature Code = "signature" // not available yet
 	CodeRequester Code = "requester" // voting on their own request
 	CodeLate      Code = "late"      // the review has ended
 )
@@ -187,8 +185,8 @@ func checkForm(v Vote) error {
 		return refuse(CodeReason, "it gives no reason; expected why, in your own words")
 	case len(v.Reason) > MaxReason || !utf8.ValidString(v.Reason):
 		return refuse(CodeReason, "the reason has %d bytes; expected readable text of at most %d bytes", len(v.Reason), MaxReason)
-	case len(v.Signature) > maxSignature:
-		return refuse(CodeSignature, "the signature has %d bytes; expected at most %d", len(v.Signature), maxSignature)
+	case v.Signature != "":
+		return refuse(CodeSignature, "signatures are not available yet; send the vote without one")
 	}
 	return nil
 }
