@@ -106,7 +106,19 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(s, func(w io.Writer) { printStatus(w, s) })
+			waiting, err := retries(c.Context(), t, s.Lifecycle)
+			if err != nil {
+				return err
+			}
+			return a.show(struct {
+				workflows.Status
+				Retrying []retry `json:"retrying,omitempty"`
+			}{s, waiting}, func(w io.Writer) {
+				printStatus(w, s)
+				for _, r := range waiting {
+					fmt.Fprintln(w, r)
+				}
+			})
 		},
 	}
 }

@@ -140,7 +140,7 @@ func (a *app) follow(ctx context.Context, t client.Client, id string) error {
 	view := newView(a)
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for ticks := 0; ; {
 		select {
 		case err := <-ended:
 			if ctx.Err() != nil {
@@ -158,9 +158,17 @@ func (a *app) follow(ctx context.Context, t client.Client, id string) error {
 				continue
 			}
 			view.update(status)
+			if ticks++; ticks%retryTicks == 0 {
+				if waiting, err := retries(ctx, t, id); err == nil { // the next tick says when Temporal is away
+					view.retrying(waiting)
+				}
+			}
 		}
 	}
 }
+
+// retryTicks is after how many looks at the status the work that is tried again is looked at.
+const retryTicks = 8
 
 // conclude prints how a lifecycle ended.
 func (a *app) conclude(id string, result workflows.Result, err error) error {

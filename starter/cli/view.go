@@ -19,6 +19,7 @@ type view struct {
 	live        bool // a terminal: the last line may be rewritten
 	printed     map[stage.Name]bool
 	told        map[stage.Name]bool // long stages, in a pipe
+	failures    map[string]bool     // told already
 	asked       string              // the request for decisions that was printed last
 	lastTrouble string
 	open        bool // a live line stands unfinished
@@ -26,7 +27,7 @@ type view struct {
 
 func newView(a *app) *view {
 	f, isFile := a.out.(*os.File)
-	return &view{app: a, printed: map[stage.Name]bool{}, told: map[stage.Name]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
+	return &view{app: a, printed: map[stage.Name]bool{}, told: map[stage.Name]bool{}, failures: map[string]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
 }
 
 // update shows what is new in a status.
@@ -106,6 +107,19 @@ func (v *view) running(s workflows.Status) {
 
 // longStage is how long a stage runs before a pipe is told what it waits for.
 const longStage = 5 * time.Second
+
+// retrying tells, once per failure, what failed and will be tried again.
+func (v *view) retrying(waiting []retry) {
+	for _, r := range waiting {
+		told := r.Activity + r.Failure
+		if v.app.output == "json" || v.failures[told] {
+			continue
+		}
+		v.failures[told] = true
+		v.clear()
+		fmt.Fprintf(v.app.out, "  %s\n", r)
+	}
+}
 
 // trouble says once that the lifecycle does not answer, and goes on trying.
 func (v *view) trouble(err error) {
