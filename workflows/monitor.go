@@ -203,6 +203,9 @@ func (m *monitor) check(ctx workflow.Context) error {
 	watch := m.state.Watch
 	now := workflow.Now(ctx).UTC()
 	until := now.Add(-settling)
+	if until.Before(m.state.Since) {
+		until = m.state.Since // right after a promotion the window is empty
+	}
 	m.plan(now)
 	number := m.state.Checks + 1
 	check := Check{Number: number, Version: watch.Version, Since: m.state.Since, Until: until}

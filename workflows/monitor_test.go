@@ -63,6 +63,15 @@ func TestTooFewRowsWidenTheWindow(t *testing.T) {
 	require.Equal(t, s.Recent[0].Since, s.Recent[2].Since)
 }
 
+func TestCheckRightAfterAPromotionHasAnEmptyWindow(t *testing.T) {
+	m := newMonitor(t)
+	m.drift = []string{"insufficient"}
+	m.at(time.Second, workflows.SignalCheckNow, nil)
+	s := m.runs(10 * time.Second)
+	require.Equal(t, 1, s.Checks)
+	require.Equal(t, s.Recent[0].Since, s.Recent[0].Until)
+}
+
 func TestPausedMonitorChecksOnlyWhenAsked(t *testing.T) {
 	m := newMonitor(t)
 	m.at(30*time.Minute, workflows.SignalPause, nil)
