@@ -145,6 +145,18 @@ func (a *app) dial(ctx context.Context) (client.Client, error) {
 	return c, nil
 }
 
+// connected gives a command the connection it needs, for as long as it runs.
+func (a *app) connected(run func(c *cobra.Command, t client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		t, err := a.dial(c.Context())
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return run(c, t, args)
+	}
+}
+
 // show prints v as JSON, or runs text, by the output flag.
 func (a *app) show(v any, text func(w io.Writer)) error {
 	if a.output == "json" {

@@ -25,12 +25,7 @@ func (a *app) listCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List lifecycles: those that run first, then the latest to end",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, _ []string) error {
 			rows, err := list(c.Context(), t, model, limit)
 			if err != nil {
 				return err
@@ -43,7 +38,7 @@ func (a *app) listCommand() *cobra.Command {
 				}
 				tw.Flush()
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&model, "model", "", "only lifecycles of this model")
 	c.Flags().IntVar(&limit, "limit", 20, "at most so many")
@@ -96,12 +91,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status ID",
 		Short: "Show how far a lifecycle has come and what it waits for",
 		Args:  exactly(1, "a lifecycle id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, args []string) error {
 			s, err := query(c.Context(), t, lifecycleID(args[0]))
 			if err != nil {
 				return err
@@ -119,7 +109,7 @@ func (a *app) statusCommand() *cobra.Command {
 					fmt.Fprintln(w, r)
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -160,12 +150,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Use:   "cancel ID",
 		Short: "Cancel a lifecycle; a rollout in progress is rolled back",
 		Args:  exactly(1, "a lifecycle id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, args []string) error {
 			id := lifecycleID(args[0])
 			if err := t.CancelWorkflow(c.Context(), id, ""); err != nil {
 				return undelivered(c.Context(), t, id, "cancel", err)
@@ -173,7 +158,7 @@ func (a *app) cancelCommand() *cobra.Command {
 			return a.show(map[string]string{"lifecycle": id, "requested": "cancel"}, func(w io.Writer) {
 				fmt.Fprintf(w, "asked %s to stop; see: starter watch %s\n", id, id)
 			})
-		},
+		}),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/assay-ml/assay/workflows"
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 )
 
 func (a *app) monitorCommand() *cobra.Command {
@@ -18,12 +19,7 @@ func (a *app) monitorCommand() *cobra.Command {
 		Use:   "monitor MODEL [check|pause|resume]",
 		Short: "Show what a model's monitor has seen, or tell it something",
 		Args:  between(1, 2, "a model, and at most one of check, pause and resume"),
-		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, args []string) error {
 			id := workflows.MonitorID(args[0])
 			if len(args) == 2 {
 				name, known := signals[args[1]]
@@ -46,7 +42,7 @@ func (a *app) monitorCommand() *cobra.Command {
 				return fmt.Errorf("read the status of %s: %w", id, err)
 			}
 			return a.show(s, func(w io.Writer) { printMonitor(w, s) })
-		},
+		}),
 	}
 }
 

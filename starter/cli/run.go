@@ -121,14 +121,9 @@ func (a *app) watchCommand() *cobra.Command {
 		Use:   "watch ID",
 		Short: "Show a lifecycle's progress until it ends",
 		Args:  exactly(1, "a lifecycle id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, args []string) error {
 			return a.follow(c.Context(), t, lifecycleID(args[0]))
-		},
+		}),
 	}
 }
 

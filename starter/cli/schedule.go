@@ -128,12 +128,7 @@ func (a *app) scheduleList() *cobra.Command {
 		Use:   "list",
 		Short: "List the schedules",
 		Args:  exactly(0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
+		RunE: a.connected(func(c *cobra.Command, t client.Client, _ []string) error {
 			rows, err := schedules(c.Context(), t)
 			if err != nil {
 				return err
@@ -153,7 +148,7 @@ func (a *app) scheduleList() *cobra.Command {
 				}
 				tw.Flush()
 			})
-		},
+		}),
 	}
 }
 
