@@ -12,9 +12,11 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/chain"
 	"github.com/assay-ml/assay/internal/device"
+	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/internal/trainer/command"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -43,9 +45,14 @@ type Data struct {
 
 // Training trains candidates, on a device of the pool when there is one.
 type Training struct {
-	Store   artifact.Store
-	Limits  table.Limits
-	Devices *device.Pool // nil on a CPU worker
+	Store    artifact.Store
+	Limits   table.Limits
+	Devices  *device.Pool   // nil on a CPU worker
+	Programs command.Runner // for users' own programs
+	Host     string         // task queue of this host, "" when it has none
+	Metrics  *TrainingMetrics
+	// Tell signals a workflow; nil tells nothing.
+	Tell func(ctx context.Context, workflowID, signal string, payload any) error
 }
 
 // Audit measures a candidate and answers the gate's conditions.
@@ -53,6 +60,7 @@ type Audit struct {
 	Store    artifact.Store
 	Limits   table.Limits
 	Verdicts *prometheus.CounterVec // see NewVerdicts
+	Models   *serve.Loader
 }
 
 // Registry keeps versions, the champion and the chain.
@@ -93,6 +101,7 @@ type CPU struct {
 func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
 	register(r, map[string]any{
 		stage.ActivityIngest: c.Data.Ingest, stage.ActivityValidate: c.Data.Validate, stage.ActivityPrepare: c.Data.Prepare,
+		stage.ActivityPackage:  c.Data.Package,
 		stage.ActivityTrain:    c.Training.Train,
 		stage.ActivityEvaluate: c.Audit.Evaluate, stage.ActivityFairness: c.Audit.Fairness, stage.ActivityExplain: c.Audit.Explain,
 		stage.ActivityPrivacy: c.Audit.Privacy, stage.ActivityGate: c.Audit.Gate, stage.ActivityDossier: c.Audit.Dossier,
@@ -103,7 +112,8 @@ func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
 // RegisterControl does the same for the queue assay-control.
 func (c CPU) RegisterControl(r worker.ActivityRegistry) {
 	register(r, map[string]any{
-		stage.ActivityAdmit:    c.Data.Admit,
+		stage.ActivityAdmit:      c.Data.Admit,
+		stage.ActivityFileTrials: c.Audit.FileTrials, stage.ActivityReportSweep: c.Audit.ReportSweep,
 		stage.ActivityRegister: c.Registry.Register, stage.ActivityRecord: c.Registry.Record, stage.ActivityChampion: c.Registry.Champion,
 		stage.ActivitySetTraffic: c.Registry.SetTraffic, stage.ActivityPromote: c.Registry.Promote, stage.ActivityRollBack: c.Registry.RollBack,
 		stage.ActivityObserve:     c.Watching.Observe,
@@ -118,7 +128,12 @@ func register(r worker.ActivityRegistry, byName map[string]any) {
 	}
 }
 
-// Register makes training known to a worker of the queue assay-gpu, which does nothing else.
+// RegisterOnHost makes the activities that want a model's files known to a worker of its host's queue.
+func (a *Audit) RegisterOnHost(r worker.ActivityRegistry) {
+	register(r, map[string]any{stage.ActivityEvaluate: a.Evaluate, stage.ActivityExplain: a.Explain})
+}
+
+// Register makes training known to a worker of a queue for jobs with devices, which does nothing else.
 func (t *Training) Register(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(t.Train, activity.RegisterOptions{Name: stage.ActivityTrain})
 }
@@ -137,6 +152,7 @@ func loadSpec(ctx context.Context, s artifact.Store, ref artifact.Ref) (*spec.Sp
 func stored[A any, P interface {
 	*A
 	FromStore()
+	Spend(stage.Usage)
 }](ctx context.Context, s artifact.Store, name stage.Name, version int, params any, compute func() (A, error)) (A, error) {
 	var answer A
 	key, err := artifact.NewStageKey(string(name), version, params)
@@ -154,5 +170,6 @@ func stored[A any, P interface {
 	if answer, err = compute(); err != nil {
 		return answer, err
 	}
+	P(&answer).Spend(stage.Usage{CPUSeconds: cpuSeconds(ctx)})
 	return artifact.Publish(ctx, s, key, answer)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
@@ -74,7 +75,7 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 	}{in.Prepared, in.Model, s.Data.Target, s.Data.Split.Seed}
 	return stored(ctx, a.Store, stage.Explain, versionExplain, params, func() (stage.Audited, error) {
 		stop := attend(ctx)
-		test, predictor, err := a.testPart(ctx, s, in)
+		test, err := a.testPart(ctx, s, in)
 		stop()
 		if err != nil {
 			return stage.Audited{}, err
@@ -84,8 +85,12 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 			return stage.Audited{}, err
 		}
 		beat := newBeat(ctx)
-		found, err := explain.Permutation(ctx, predictor, test, y, explain.Options{
-			Seed: uint64(s.Data.Split.Seed), Progress: func(done, total int) { beat.progress(fmt.Sprintf("%d of %d shuffles", done, total)) },
+		var found explain.Report
+		used, err := a.asking(ctx, in.Model, func(p model.Predictor) (err error) {
+			found, err = explain.Permutation(ctx, p, test, y, explain.Options{
+				Seed: uint64(s.Data.Split.Seed), Progress: func(done, total int) { beat.progress(fmt.Sprintf("%d of %d shuffles", done, total)) },
+			})
+			return err
 		})
 		if err != nil {
 			return stage.Audited{}, err
@@ -97,7 +102,9 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 			}
 			summary += fmt.Sprintf(", %s %.3f", f.Feature, f.AUCDrop.Value)
 		}
-		return a.file(ctx, found, summary)
+		explained, err := a.file(ctx, found, summary)
+		explained.Usage = used
+		return explained, err
 	})
 }
 

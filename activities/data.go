@@ -31,8 +31,18 @@ func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, 
 		Plan: stage.Plan{
 			Model: s.Model, Owner: s.Owner, Queue: s.Train.Queue, TestSource: s.Data.Split.TestSource != nil,
 			Inconclusive: s.Gates.Inconclusive, Review: s.Review, Rollout: s.Rollout, Monitor: s.Monitor, Retrain: s.Retrain,
+			GPUs: s.Train.GPUs, Priority: s.Train.Priority, Team: s.Train.Team, Sweep: s.Train.Sweep,
+			Program: s.Train.Command != nil, TimeLimit: timeLimit(s.Train),
 		},
 	}, nil
+}
+
+// timeLimit is that of one attempt of a user's program; 0 for a built-in trainer.
+func timeLimit(t spec.Train) spec.Duration {
+	if t.Command == nil {
+		return 0
+	}
+	return t.Command.TimeLimit
 }
 
 // Ingest makes an immutable snapshot of the source. The file is read each time to know whether it is the same one;

@@ -8,6 +8,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/report"
+	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
 )
@@ -61,6 +62,18 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 			return d, 0, err
 		}
 	}
+	d.Usage = e.Usage
+	if !d.Training.Curves.IsZero() {
+		if err := artifact.ReadJSON(ctx, a.Store, d.Training.Curves, &d.Curves); err != nil {
+			return d, 0, err
+		}
+	}
+	if !e.Sweep.IsZero() {
+		d.Sweep = &search.Report{}
+		if err := artifact.ReadJSON(ctx, a.Store, e.Sweep, d.Sweep); err != nil {
+			return d, 0, err
+		}
+	}
 	profile, err := table.ReadProfile(ctx, a.Store, snapshot.Profile)
 	if err != nil {
 		return d, 0, err
@@ -84,5 +97,6 @@ func evidenceRefs(e stage.Evidence) map[string]artifact.Ref {
 		"spec": e.Spec, "snapshot": e.Snapshot, "test_snapshot": e.TestSnapshot, "validation": e.Validation, "prepared": e.Prepared,
 		"model": e.ModelArtifact, "model_manifest": e.ModelManifest, "predictions": e.Predictions, "evaluation": e.Evaluation,
 		"fairness": e.Fairness, "explain": e.Explain, "privacy": e.Privacy, "verdicts": e.Verdicts,
+		"code": e.Code, "sweep": e.Sweep,
 	}
 }

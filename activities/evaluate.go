@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -42,7 +43,7 @@ func (a *Audit) Evaluate(ctx context.Context, in stage.AuditInput) (stage.Evalua
 	params := evaluateParams{in.Prepared, in.Model, s.Data.Target, s.Evaluate, groupColumns(s), s.Data.Split.Seed}
 	return stored(ctx, a.Store, stage.Evaluate, versionEvaluate, params, func() (stage.Evaluated, error) {
 		defer attend(ctx)()
-		predictions, err := a.score(ctx, s, in)
+		predictions, used, err := a.score(ctx, s, in)
 		if err != nil {
 			return stage.Evaluated{}, err
 		}
@@ -55,7 +56,9 @@ func (a *Audit) Evaluate(ctx context.Context, in stage.AuditInput) (stage.Evalua
 		if err != nil {
 			return stage.Evaluated{}, err
 		}
-		return a.evaluate(ctx, s, scored, ref)
+		evaluated, err := a.evaluate(ctx, s, scored, ref)
+		evaluated.Usage = used
+		return evaluated, err
 	})
 }
 
@@ -87,18 +90,22 @@ func (a *Audit) evaluate(ctx context.Context, s *spec.Spec, scored scored, predi
 }
 
 // score gives the test part's predictions: row, label, score and the columns that make groups.
-func (a *Audit) score(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*table.Frame, error) {
-	test, predictor, err := a.testPart(ctx, s, in)
+func (a *Audit) score(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*table.Frame, stage.Usage, error) {
+	test, err := a.testPart(ctx, s, in)
 	if err != nil {
-		return nil, err
+		return nil, stage.Usage{}, err
 	}
-	scores, err := predictor.Predict(ctx, test)
+	var scores []float64
+	used, err := a.asking(ctx, in.Model, func(p model.Predictor) error {
+		scores, err = p.Predict(ctx, test)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("score the test part: %w", err)
+		return nil, stage.Usage{}, fmt.Errorf("score the test part: %w", err)
 	}
 	labels, err := labels(test, s.Data.Target)
 	if err != nil {
-		return nil, err
+		return nil, stage.Usage{}, err
 	}
 	numbers := make([]float64, len(labels))
 	for i, positive := range labels {
@@ -108,7 +115,7 @@ func (a *Audit) score(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*
 	}
 	rows, err := test.Column(columnRow)
 	if err != nil {
-		return nil, err
+		return nil, stage.Usage{}, err
 	}
 	out := &table.Frame{Rows: test.Rows, Columns: []table.Column{
 		*rows, {Name: columnLabel, Kind: table.Numeric, Numbers: numbers}, {Name: columnScore, Kind: table.Numeric, Numbers: scores},
@@ -116,18 +123,32 @@ func (a *Audit) score(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*
 	for _, name := range groupColumns(s) {
 		c, err := asNames(test, name)
 		if err != nil {
-			return nil, err
+			return nil, stage.Usage{}, err
 		}
 		out.Columns = append(out.Columns, c)
 	}
-	return out, nil
+	return out, used, nil
 }
 
-// testPart reads the test rows with everything an audit may want, and the model.
-func (a *Audit) testPart(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*table.Frame, model.Predictor, error) {
+// asking opens a model, asks it, and closes it. The usage is that of the model's own program, if it has one. Heartbeats
+// say that this process attends to it: each request to a program has a time limit of its own.
+func (a *Audit) asking(ctx context.Context, ref artifact.Ref, ask func(model.Predictor) error) (stage.Usage, error) {
+	defer attend(ctx)()
+	m, err := a.Models.Open(ctx, ref)
+	if err != nil {
+		return stage.Usage{}, err
+	}
+	err = ask(m)
+	err = errors.Join(err, m.Close())
+	u := m.Usage()
+	return stage.Usage{CPUSeconds: u.CPU.Seconds(), PeakMemoryBytes: u.PeakMemoryBytes}, err
+}
+
+// testPart reads the test rows with everything an audit may want.
+func (a *Audit) testPart(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*table.Frame, error) {
 	var parts table.Prepared
 	if err := artifact.ReadJSON(ctx, a.Store, in.Prepared, &parts); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	columns := append(featureColumns(parts),
 		table.Wanted{Name: s.Data.Target.Column, Kind: table.Categorical}, table.Wanted{Name: columnRow, Kind: table.Numeric})
@@ -136,12 +157,7 @@ func (a *Audit) testPart(ctx context.Context, s *spec.Spec, in stage.AuditInput)
 			columns = append(columns, table.Wanted{Name: name, Kind: table.Categorical})
 		}
 	}
-	test, err := table.ReadFrame(ctx, a.Store, parts.Test, columns, a.Limits)
-	if err != nil {
-		return nil, nil, err
-	}
-	predictor, err := model.Load(ctx, a.Store, in.Model)
-	return test, predictor, err
+	return table.ReadFrame(ctx, a.Store, parts.Test, columns, a.Limits)
 }
 
 func wanted(columns []table.Wanted, name string) bool {

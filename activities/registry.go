@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/chain"
@@ -83,6 +84,12 @@ func (r *Registry) manifest(ctx context.Context, in stage.RegisterInput) (regist
 		Evaluation: e.Evaluation, Fairness: e.Fairness, Explain: e.Explain, Privacy: e.Privacy,
 		Verdicts: e.Verdicts, Verdict: string(e.Verdict), Dossier: in.Dossier, DossierPage: in.Page,
 		Parameters: parameters(trained), Environment: environment(trained), Metrics: pointEstimates(evaluation),
+		Code: e.Code, Sweep: e.Sweep,
+	}
+	for _, u := range e.Usage {
+		m.Usage = append(m.Usage, registry.StageUsage{
+			Stage: string(u.Stage), CPUSeconds: u.CPUSeconds, GPUSeconds: u.GPUSeconds, PeakMemoryBytes: u.PeakMemoryBytes,
+		})
 	}
 	for _, d := range in.Decisions {
 		m.Decisions = append(m.Decisions, registry.Decision{
@@ -93,12 +100,9 @@ func (r *Registry) manifest(ctx context.Context, in stage.RegisterInput) (regist
 }
 
 func parameters(m model.Manifest) map[string]string {
-	p := map[string]string{
-		"trainer": m.Trainer, "max_iterations": strconv.Itoa(m.Parameters.MaxIterations),
-		"tolerance": strconv.FormatFloat(m.Parameters.Tolerance, 'g', -1, 64),
-	}
-	if m.Parameters.L2 != nil {
-		p["l2"] = strconv.FormatFloat(*m.Parameters.L2, 'g', -1, 64)
+	p := map[string]string{"trainer": m.Trainer}
+	for name, value := range m.Parameters {
+		p[name] = value.String()
 	}
 	return p
 }
@@ -111,6 +115,13 @@ func environment(m model.Manifest) map[string]string {
 	if m.Device != nil {
 		e["device"] = m.Device.Name
 		e["device_simulated"] = strconv.FormatBool(m.Device.Simulated)
+	}
+	if len(m.Devices) > 1 {
+		e["devices"] = strconv.Itoa(len(m.Devices))
+	}
+	if p := m.Program; p != nil {
+		e["program"], e["code"] = strings.Join(p.Run, " "), p.Code.Digest.String()
+		e["executable"], e["interpreter"] = p.Executable.String(), p.Interpreter
 	}
 	return e
 }

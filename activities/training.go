@@ -3,18 +3,46 @@ package activities
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/internal/trainer"
+	"github.com/assay-ml/assay/internal/trainer/command"
 	"go.temporal.io/sdk/activity"
 )
 
-// Train trains the spec's model on the training part. On a GPU worker it holds one device of the pool meanwhile.
+// trainParams are what a model depends on. Where and how long a program may run is not among them.
+type trainParams struct {
+	Prepared artifact.Ref  `json:"prepared"`
+	Train    spec.Train    `json:"train"`
+	Target   spec.Target   `json:"target"`
+	Weight   string        `json:"weight"`
+	Code     artifact.Ref  `json:"code,omitzero"`
+	Serve    *spec.Serve   `json:"serve,omitempty"`
+	Watch    command.Watch `json:"watch,omitzero"`
+}
+
+func trainParamsOf(s *spec.Spec, in stage.TrainInput, p spec.Parameters) trainParams {
+	train := s.Train
+	train.Parameters, train.Sweep, train.Priority, train.Team = p, nil, 0, ""
+	if train.Command != nil {
+		c := *train.Command
+		c.Code, c.TimeLimit, c.Silence, c.Grace, c.Retry = "", 0, 0, 0, spec.Retry{} // in.Code names the code by digest
+		train.Command = &c
+	}
+	return trainParams{in.Prepared, train, s.Data.Target, s.Data.Weight, in.Code, s.Serve, watchOf(s, in.Trial)}
+}
+
+// Train trains the spec's model, or a trial of its sweep, on the training part. On a GPU worker it holds a job's devices
+// of the pool meanwhile.
 func (t *Training) Train(ctx context.Context, in stage.TrainInput) (stage.Trained, error) {
 	s, err := loadSpec(ctx, t.Store, in.Spec)
 	if err != nil {
@@ -24,24 +52,33 @@ func (t *Training) Train(ctx context.Context, in stage.TrainInput) (stage.Traine
 	if err := artifact.ReadJSON(ctx, t.Store, in.Prepared, &parts); err != nil {
 		return stage.Trained{}, err
 	}
-	params := struct {
-		Prepared artifact.Ref `json:"prepared"`
-		Train    spec.Train   `json:"train"`
-		Target   spec.Target  `json:"target"`
-		Weight   string       `json:"weight"`
-	}{in.Prepared, s.Train, s.Data.Target, s.Data.Weight}
-	return stored(ctx, t.Store, stage.Train, versionTrain, params, func() (stage.Trained, error) {
-		return t.train(ctx, s, parts)
+	p := withTrial(s.Train.Parameters, in.Trial)
+	trained, err := stored(ctx, t.Store, stage.Train, versionTrain, trainParamsOf(s, in, p), func() (stage.Trained, error) {
+		if s.Train.Trainer == spec.TrainerCommand {
+			return t.runProgram(ctx, s, parts, in, p)
+		}
+		return t.train(ctx, s, parts, in, p)
 	})
+	var stopped *stoppedTrial
+	if errors.As(err, &stopped) {
+		return stopped.reached, nil
+	}
+	return trained, err
 }
 
-func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared) (stage.Trained, error) {
+// train uses a built-in trainer.
+func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared, in stage.TrainInput, p spec.Parameters) (stage.Trained, error) {
 	held, release, err := t.hold(ctx)
 	if err != nil {
 		return stage.Trained{}, err
 	}
 	defer release()
+	began := time.Now()
 	run, err := trainer.New(s.Train.Trainer)
+	if err != nil {
+		return stage.Trained{}, err
+	}
+	settings, err := trainer.SettingsOf(p)
 	if err != nil {
 		return stage.Trained{}, err
 	}
@@ -51,14 +88,12 @@ func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared
 	if err != nil {
 		return stage.Trained{}, err
 	}
-	names := make([]string, len(parts.Features))
-	for i, f := range parts.Features {
-		names[i] = f.Name
-	}
+	names := featureNames(parts)
+	first, all := heldDevices(held)
 	beat := newBeat(ctx)
 	out, err := run.Train(ctx, trainer.Input{
 		Frame: frame, Features: names, Target: s.Data.Target.Column, Positive: s.Data.Target.Positive, Weight: s.Data.Weight,
-		Parameters: s.Train.Parameters, Seed: s.Data.Split.Seed, Device: held,
+		Settings: settings, Seed: s.Data.Split.Seed, Device: first,
 		Training: parts.Train, Validation: parts.Validation, ValidationRows: int(parts.Rows.Validation),
 	}, func(p trainer.Progress) { beat.progress(p) })
 	if err != nil {
@@ -68,40 +103,82 @@ func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared
 	if err != nil {
 		return stage.Trained{}, err
 	}
-	out.Manifest.Model = model
-	manifest, err := artifact.PutJSON(ctx, t.Store, artifact.MediaJSON, out.Manifest)
-	if err != nil {
+	out.Manifest.Model, out.Manifest.Devices = model, all
+	trained := stage.Trained{Model: model}
+	if in.Trial != nil {
+		if err := t.validate(ctx, s, parts, out, &trained); err != nil {
+			return stage.Trained{}, err
+		}
+	}
+	if trained.Manifest, err = artifact.PutJSON(ctx, t.Store, artifact.MediaJSON, out.Manifest); err != nil {
 		return stage.Trained{}, err
 	}
 	fit := out.Manifest.Fit
-	summary := fmt.Sprintf("%s on %d rows, %d features, %d iterations, on %s", s.Train.Trainer, frame.Rows, len(names), fit.Iterations, deviceName(held))
+	trained.Summary = fmt.Sprintf("%s on %d rows, %d features, %d iterations, on %s", s.Train.Trainer, frame.Rows, len(names), fit.Iterations, deviceName(held))
 	if !fit.Converged {
-		summary += "; it did not converge"
+		trained.Summary += "; it did not converge"
 	}
-	return stage.Trained{Answer: stage.Answer{Summary: summary}, Model: model, Manifest: manifest}, nil
+	trained.Usage.GPUSeconds = time.Since(began).Seconds() * float64(len(held))
+	return trained, nil
 }
 
-// hold takes a device from the pool, or none on a CPU worker.
-func (t *Training) hold(ctx context.Context) (*device.Device, func(), error) {
+// validate gives a trial of a built-in trainer its metric, from the validation part.
+func (t *Training) validate(ctx context.Context, s *spec.Spec, parts table.Prepared, out trainer.Output, trained *stage.Trained) error {
+	stop := attend(ctx)
+	defer stop()
+	frame, err := table.ReadFrame(ctx, t.Store, parts.Validation, trainingColumns(s, parts), t.Limits)
+	if err != nil {
+		return err
+	}
+	scores, err := out.Predictor.Predict(ctx, frame)
+	if err != nil {
+		return fmt.Errorf("score the validation part: %w", err)
+	}
+	y, err := labels(frame, s.Data.Target)
+	if err != nil {
+		return err
+	}
+	found, err := stats.Points(stats.Sample{Y: y, Score: scores}, *s.Evaluate.Threshold)
+	if err != nil {
+		return err
+	}
+	if value, ok := found[strings.TrimPrefix(s.Train.Sweep.Metric, "validation_")]; ok {
+		trained.Metric = &value
+		return nil
+	}
+	trained.Reason = fmt.Sprintf("the metric %q has no value on the validation part", s.Train.Sweep.Metric)
+	return nil
+}
+
+// hold takes a job's devices from the pool, or none on a CPU worker.
+func (t *Training) hold(ctx context.Context) ([]device.Device, func(), error) {
 	if t.Devices == nil {
 		return nil, func() {}, nil
 	}
-	d, release, err := t.Devices.Acquire(ctx)
+	stop := attend(ctx)
+	defer stop()
+	held, release, err := t.Devices.Acquire(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("take a device: %w", err)
 	}
-	activity.GetLogger(ctx).Info("training holds a device", "device", d.Name, "index", d.Index, "simulated", d.Simulated)
-	return &d, release, nil
+	for _, d := range held {
+		activity.GetLogger(ctx).Info("training holds a device", "device", d.Name, "index", d.Index, "simulated", d.Simulated)
+	}
+	return held, release, nil
 }
 
-func deviceName(d *device.Device) string {
+func deviceName(held []device.Device) string {
 	switch {
-	case d == nil:
+	case len(held) == 0:
 		return "CPU"
-	case d.Simulated:
+	case len(held) > 1 && held[0].Simulated:
+		return fmt.Sprintf("%d simulated devices", len(held))
+	case len(held) > 1:
+		return fmt.Sprintf("%d x %s", len(held), held[0].Name)
+	case held[0].Simulated:
 		return "a simulated device"
 	default:
-		return d.Name
+		return held[0].Name
 	}
 }
 

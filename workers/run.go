@@ -13,7 +13,10 @@ import (
 	"github.com/assay-ml/assay/internal/chain"
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/gateway"
+	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/internal/trainer/command"
 	"github.com/assay-ml/assay/workflows"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
@@ -116,28 +119,65 @@ func (p *process) openWorkers(ctx context.Context) error {
 		p.workers = append(p.workers, w)
 		registerWaiting(p.registry, p.client, p.cfg.Logger)
 	}
-	limits := table.Limits{MemoryBytes: p.cfg.MemoryBytes, Threads: p.cfg.Threads, TempDir: p.cfg.Scratch}
+	if !p.has(RoleCPU) && !p.has(RoleGPU) {
+		return nil
+	}
+	w := p.newWork()
 	if p.has(RoleCPU) {
-		if err := p.openCPU(options, limits); err != nil {
+		if err := p.openCPU(options, w); err != nil {
 			return err
 		}
 	}
 	if p.has(RoleGPU) {
-		return p.openGPU(ctx, options, limits)
+		if err := p.openGPU(ctx, options, w); err != nil {
+			return err
+		}
 	}
+	p.openHost(options, w)
 	return nil
 }
 
-func (p *process) openCPU(options worker.Options, limits table.Limits) error {
+// work is what the activities of several queues share.
+type work struct {
+	limits   table.Limits
+	training activities.Training // without devices
+	audit    *activities.Audit
+}
+
+func (p *process) newWork() work {
+	limits := table.Limits{MemoryBytes: p.cfg.MemoryBytes, Threads: p.cfg.Threads, TempDir: p.cfg.Scratch}
+	w := work{limits: limits}
+	w.training = activities.Training{
+		Store: p.store, Limits: limits, Metrics: activities.NewTrainingMetrics(p.registry),
+		Programs: command.Runner{
+			Store: p.store, Policy: p.cfg.Programs, Limits: limits, Scratch: p.cfg.Scratch, Logger: p.cfg.Logger, StopGrace: stopping - 2*time.Second,
+		},
+		Tell: func(ctx context.Context, workflowID, signal string, payload any) error {
+			return p.client.SignalWorkflow(ctx, workflowID, "", signal, payload)
+		},
+	}
+	if p.cfg.Host != "" {
+		w.training.Host = workflows.HostTaskQueue(p.cfg.Host)
+	}
+	w.audit = &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry), Models: p.models()}
+	return w
+}
+
+// models opens models of any kind, also those that a user's program answers for.
+func (p *process) models() *serve.Loader {
+	return &serve.Loader{Store: p.store, Policy: p.cfg.Programs, Scratch: p.cfg.Scratch, Logger: p.cfg.Logger}
+}
+
+func (p *process) openCPU(options worker.Options, w work) error {
 	signer, err := chain.LoadOrCreateKey(p.cfg.Keys)
 	if err != nil {
 		return err
 	}
 	control := &activities.Control{Store: p.store, Temporal: p.client}
 	does := activities.CPU{
-		Data:      &activities.Data{Store: p.store, Limits: limits},
-		Training:  &activities.Training{Store: p.store, Limits: limits},
-		Audit:     &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry)},
+		Data:      &activities.Data{Store: p.store, Limits: w.limits},
+		Training:  &w.training,
+		Audit:     w.audit,
 		Registry:  &activities.Registry{Store: p.store, Signer: signer, Running: control.LifecycleRunning},
 		Watching:  &activities.Watching{Store: p.store, Signer: signer, Metrics: activities.NewWatchMetrics(p.registry)},
 		Control:   control,
@@ -153,25 +193,43 @@ func (p *process) openCPU(options worker.Options, limits table.Limits) error {
 	return nil
 }
 
-// openGPU polls the GPU queue only when there are devices: a task taken without one would wait here while another
-// worker is free.
-func (p *process) openGPU(ctx context.Context, options worker.Options, limits table.Limits) error {
+// openGPU polls the queue of its kind of jobs only when there are devices: a task taken without one would wait here while
+// another worker is free.
+func (p *process) openGPU(ctx context.Context, options worker.Options, w work) error {
 	pool, err := device.Parse(ctx, p.cfg.GPUs)
 	if err != nil {
 		return err
 	}
+	if pool, err = pool.PerJob(p.cfg.GPUsPerJob); err != nil {
+		return err
+	}
 	registerDevices(p.registry, pool)
+	queue := workflows.GPUTaskQueue(pool.JobDevices())
 	if pool.Size() == 0 {
-		p.cfg.Logger.Info("no devices: training on the queue "+workflows.TaskQueueGPU+" is left to other workers", "gpus", p.cfg.GPUs, "found", pool.Origin())
+		p.cfg.Logger.Info("no devices: training on the queue "+queue+" is left to other workers", "gpus", p.cfg.GPUs, "found", pool.Origin())
 		return nil
 	}
 	options.DisableWorkflowWorker = true
-	options.MaxConcurrentActivityExecutionSize = pool.Size()
+	options.MaxConcurrentActivityExecutionSize = pool.Jobs()
 	options.MaxConcurrentActivityTaskPollers = 2
-	w := worker.New(p.client, workflows.TaskQueueGPU, options)
-	(&activities.Training{Store: p.store, Limits: limits, Devices: pool}).Register(w)
-	p.workers = append(p.workers, w)
+	training := w.training
+	training.Devices = pool
+	gpu := worker.New(p.client, queue, options)
+	training.Register(gpu)
+	p.workers = append(p.workers, gpu)
 	return nil
+}
+
+// openHost polls this host's own queue, for steps that want a model's files where they are.
+func (p *process) openHost(options worker.Options, w work) {
+	if w.training.Host == "" {
+		return
+	}
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = p.cfg.Slots
+	near := worker.New(p.client, w.training.Host, options)
+	w.audit.RegisterOnHost(near)
+	p.workers = append(p.workers, near)
 }
 
 func (p *process) dial(ctx context.Context) error {
@@ -202,8 +260,9 @@ func (p *process) openGateway() error {
 	if p.gatewayListener, err = listen(p.cfg.GatewayAddress, "--gateway-address"); err != nil {
 		return err
 	}
+	models := p.models()
 	p.gateway, err = gateway.New(gateway.Config{
-		Source: gateway.Registry(p.store), Store: p.store, Spool: p.cfg.Spool,
+		Source: gateway.Registry(p.store, func(ctx context.Context, ref artifact.Ref) (model.Predictor, error) { return models.Open(ctx, ref) }), Store: p.store, Spool: p.cfg.Spool,
 		Logger: p.cfg.Logger, Registerer: p.registry,
 	})
 	return err

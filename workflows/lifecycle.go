@@ -34,6 +34,7 @@ type lifecycle struct {
 	plan     stage.Plan
 	evidence stage.Evidence
 	compiled stage.Compiled
+	host     string // task queue of the host that has the model's files, if any
 	progress *progress
 	review   *reviewDesk
 }
@@ -49,6 +50,7 @@ func newLifecycle(ctx workflow.Context, input converter.RawValue) (*lifecycle, e
 	if err := l.review.listen(ctx); err != nil {
 		return nil, err
 	}
+	l.followProgress(ctx)
 	if err := l.read(input); err != nil {
 		return nil, err
 	}
@@ -160,6 +162,17 @@ func (l *lifecycle) admit(ctx workflow.Context) error {
 	}
 	l.evidence.Model, l.evidence.Spec = admitted.Plan.Model, admitted.Spec
 	l.progress.identify(ctx, admitted.Plan.Model)
+	if !l.plan.Program {
+		return nil
+	}
+	// The code is stored before anything else: what trains is what stood there when the lifecycle began.
+	packaged, err := call[stage.Packaged](onCPU(ctx, "store the training code"), stage.ActivityPackage, stage.PackageInput{Spec: l.evidence.Spec})
+	if err != nil {
+		l.progress.fail(ctx, stage.Admit, err)
+		return err
+	}
+	l.evidence.Code = packaged.Code
+	l.progress.note(ctx, stage.Admit, admitted.Summary+", "+packaged.Summary)
 	return nil
 }
 
@@ -188,17 +201,11 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 		return nil, err
 	}
 	e.Prepared = prepared.Prepared
-	trained, err := perform(ctx, l, stage.Train, func() (stage.Trained, error) {
-		if l.plan.Queue == "gpu" {
-			l.progress.note(ctx, stage.Train, "waits for a device: a worker with --gpus must serve the queue "+TaskQueueGPU)
-		}
-		return call[stage.Trained](onQueue(ctx, l.plan.Queue, "train on "+l.plan.Queue), stage.ActivityTrain,
-			stage.TrainInput{Spec: e.Spec, Prepared: e.Prepared})
-	})
+	trained, err := l.train(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.ModelArtifact, e.ModelManifest = trained.Model, trained.Manifest
+	e.ModelArtifact, e.ModelManifest, l.host = trained.Model, trained.Manifest, trained.Host
 	return nil, nil
 }
 
@@ -228,7 +235,7 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 	e := &l.evidence
 	input := stage.AuditInput{Spec: e.Spec, Prepared: e.Prepared, Model: e.ModelArtifact}
 	evaluated, err := perform(ctx, l, stage.Evaluate, func() (stage.Evaluated, error) {
-		return call[stage.Evaluated](onCPU(ctx, "score the test part"), stage.ActivityEvaluate, input)
+		return onHost[stage.Evaluated](ctx, l.host, "score the test part", stage.ActivityEvaluate, input)
 	})
 	if err != nil {
 		return nil, err
@@ -239,13 +246,14 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 		name     stage.Name
 		activity string
 		report   *artifact.Ref
+		host     string
 	}{
-		{stage.Fairness, stage.ActivityFairness, &e.Fairness},
-		{stage.Explain, stage.ActivityExplain, &e.Explain},
-		{stage.Privacy, stage.ActivityPrivacy, &e.Privacy},
+		{stage.Fairness, stage.ActivityFairness, &e.Fairness, ""},
+		{stage.Explain, stage.ActivityExplain, &e.Explain, l.host},
+		{stage.Privacy, stage.ActivityPrivacy, &e.Privacy, ""},
 	} {
 		audited, err := perform(ctx, l, audit.name, func() (stage.Audited, error) {
-			return call[stage.Audited](onCPU(ctx, string(audit.name)), audit.activity, input)
+			return onHost[stage.Audited](ctx, audit.host, string(audit.name), audit.activity, input)
 		})
 		if err != nil {
 			return nil, err

@@ -1,13 +1,14 @@
-// Package workflows holds Assay's durable orchestration: Lifecycle, Rollout and Monitor.
+// Package workflows holds Assay's durable orchestration: Lifecycle, Sweep, Rollout and Monitor.
 //
 // Nothing here reads a clock, a file or a socket: time comes from the workflow, work is done by activities, and
-// decisions are taken by pure state machines (packages review, rollout and retrain). Type, signal, update, query and
+// decisions are taken by pure state machines (packages review, rollout, retrain and search). Type, signal, update, query and
 // error-type names are public API and never renamed; logic that running executions depend on changes only behind
 // workflow.GetVersion.
 package workflows
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -22,6 +23,7 @@ const (
 	LifecycleType = "Lifecycle"
 	RolloutType   = "Rollout"
 	MonitorType   = "Monitor"
+	SweepType     = "Sweep"
 )
 
 // Task queues. Workflow tasks go to TaskQueue, activities that compute to TaskQueueCPU and TaskQueueGPU. Those that only
@@ -33,6 +35,17 @@ const (
 	TaskQueueGPU     = "assay-gpu"
 )
 
+// GPUTaskQueue is the queue of training jobs that need so many devices each: assay-gpu, assay-gpu-x2, ...
+func GPUTaskQueue(devices int) string {
+	if devices < 2 {
+		return TaskQueueGPU
+	}
+	return fmt.Sprintf("%s-x%d", TaskQueueGPU, devices)
+}
+
+// HostTaskQueue is the queue of one host, for steps that want the files that are there already.
+func HostTaskQueue(host string) string { return "assay-host-" + host }
+
 // Signals, updates and queries. SignalDecision and UpdateDecision take the same JSON.
 const (
 	SignalDecision        = "decision"
@@ -41,6 +54,8 @@ const (
 	SignalCheckNow        = "check-now"
 	SignalPause           = "pause"
 	SignalResume          = "resume"
+	SignalProgress        = stage.SignalProgress // to a Lifecycle: how far its training has come
+	SignalTrial           = stage.SignalTrial    // to a Sweep: a running trial's metric
 	QueryStatus           = "status"
 )
 
@@ -49,6 +64,7 @@ const (
 	ErrorInvalidInput    = "InvalidInput"    // the workflow's input is not what its type takes
 	ErrorLifecycleFailed = "LifecycleFailed" // a stage failed for good; details hold the Result
 	ErrorDecisionRefused = "DecisionRefused" // an update was rejected; the message says why
+	ErrorSweepFailed     = "SweepFailed"     // no trial of a sweep gave a model; details hold the ref of its report
 )
 
 // Search attributes; "starter setup" registers them on a cluster.
@@ -105,12 +121,13 @@ const (
 
 // StageStatus is one line of a lifecycle's progress.
 type StageStatus struct {
-	Stage    stage.Name `json:"stage"`
-	State    StageState `json:"state"`
-	Cached   bool       `json:"cached,omitempty"` // answered from the store
-	Started  time.Time  `json:"started,omitzero"`
-	Finished time.Time  `json:"finished,omitzero"`
-	Summary  string     `json:"summary,omitempty"`
+	Stage    stage.Name  `json:"stage"`
+	State    StageState  `json:"state"`
+	Cached   bool        `json:"cached,omitempty"` // answered from the store
+	Started  time.Time   `json:"started,omitzero"`
+	Finished time.Time   `json:"finished,omitzero"`
+	Summary  string      `json:"summary,omitempty"`
+	Usage    stage.Usage `json:"usage,omitzero"`
 }
 
 // Status answers the status query of a Lifecycle.
@@ -123,6 +140,7 @@ type Status struct {
 	Stages    []StageStatus `json:"stages"`
 	Verdict   gate.Verdict  `json:"verdict,omitempty"`
 	Review    *ReviewStatus `json:"review,omitempty"`
+	Sweep     string        `json:"sweep,omitempty"`   // workflow id of the sweep
 	Rollout   string        `json:"rollout,omitempty"` // workflow id of the rollout
 	Result    *Result       `json:"result,omitempty"`  // set when the lifecycle has ended
 	Dossier   artifact.Ref  `json:"dossier,omitzero"`

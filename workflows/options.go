@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"github.com/assay-ml/assay/internal/stage"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
@@ -28,14 +30,6 @@ const (
 // onCPU gives the options of a computing stage on the CPU queue.
 func onCPU(ctx workflow.Context, summary string) workflow.Context {
 	return computing(ctx, TaskQueueCPU, summary)
-}
-
-// onQueue gives the options of a training stage on the queue the spec asked for.
-func onQueue(ctx workflow.Context, queue, summary string) workflow.Context {
-	if queue == "gpu" {
-		return computing(ctx, TaskQueueGPU, summary)
-	}
-	return onCPU(ctx, summary)
 }
 
 func computing(ctx workflow.Context, queue, summary string) workflow.Context {
@@ -76,4 +70,10 @@ func call[A any](ctx workflow.Context, activity string, input any) (A, error) {
 // record puts an event on the model's chain.
 func record(ctx workflow.Context, e stage.Event) error {
 	return workflow.ExecuteActivity(quick(ctx, "record: "+e.Type), stage.ActivityRecord, e).Get(ctx, nil)
+}
+
+// neverStarted reports whether no worker took an activity in the time it was given for that.
+func neverStarted(err error) bool {
+	var late *temporal.TimeoutError
+	return errors.As(err, &late) && late.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
 }

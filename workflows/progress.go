@@ -45,6 +45,10 @@ func perform[A answered](ctx workflow.Context, l *lifecycle, name stage.Name, do
 	}
 	line.State = Done
 	line.Summary, line.Cached = answer.Outline()
+	if spent, ok := any(answer).(interface{ Spent() stage.Usage }); ok && spent.Spent() != (stage.Usage{}) {
+		line.Usage = spent.Spent()
+		l.evidence.Usage = append(l.evidence.Usage, stage.StageUsage{Stage: name, Usage: line.Usage})
+	}
 	l.progress.show(ctx)
 	return answer, nil
 }
@@ -61,6 +65,13 @@ func (p *progress) begin(ctx workflow.Context, name stage.Name) *StageStatus {
 // note says what a running stage waits for.
 func (p *progress) note(ctx workflow.Context, name stage.Name, text string) {
 	p.line(name).Summary = text
+	p.show(ctx)
+}
+
+// fail marks a stage that was done and then could not be used.
+func (p *progress) fail(ctx workflow.Context, name stage.Name, err error) {
+	line := p.line(name)
+	line.State, line.Summary = Stopped, explain(err)
 	p.show(ctx)
 }
 

@@ -10,6 +10,7 @@ import (
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Lifecycle, workflow.RegisterOptions{Name: LifecycleType})
 	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: RolloutType})
+	r.RegisterWorkflowWithOptions(Sweep, workflow.RegisterOptions{Name: SweepType})
 	r.RegisterWorkflowWithOptions(Monitor, workflow.RegisterOptions{Name: MonitorType})
 }
 

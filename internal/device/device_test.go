@@ -39,7 +39,7 @@ func drain(t *testing.T, p *Pool) []Device {
 	for p.InUse() < p.Size() {
 		d, _, err := p.Acquire(t.Context())
 		require.NoError(t, err)
-		devices = append(devices, d)
+		devices = append(devices, d...)
 	}
 	return devices
 }
@@ -137,9 +137,9 @@ func TestAcquireWaitsForARelease(t *testing.T) {
 	defer cancel()
 	_, _, err = p.Acquire(ctx)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "wait for one of 1 devices")
+	require.ErrorContains(t, err, "wait for 1 of 1 devices")
 
-	got := make(chan Device)
+	got := make(chan []Device)
 	go func() {
 		d, _, _ := p.Acquire(t.Context())
 		got <- d
@@ -171,10 +171,10 @@ func TestNoDeviceIsHeldTwice(t *testing.T) {
 		wg.Go(func() {
 			for range rounds {
 				d, release, err := p.Acquire(t.Context())
-				if err != nil || held[d.Index].Add(1) != 1 {
+				if err != nil || held[d[0].Index].Add(1) != 1 {
 					twice.Store(true)
 				}
-				held[d.Index].Add(-1)
+				held[d[0].Index].Add(-1)
 				release()
 				release()
 			}
@@ -183,4 +183,49 @@ func TestNoDeviceIsHeldTwice(t *testing.T) {
 	wg.Wait()
 	require.False(t, twice.Load())
 	require.Zero(t, p.InUse())
+}
+
+func TestJobsOfSeveralDevicesShareNone(t *testing.T) {
+	p, err := Parse(t.Context(), "cpu:5")
+	require.NoError(t, err)
+	p, err = p.PerJob(2)
+	require.NoError(t, err)
+	require.Equal(t, 2, p.Jobs())
+	require.Equal(t, 4, p.Size())
+	require.Contains(t, p.Origin(), "1 left over")
+	first, release, err := p.Acquire(t.Context())
+	require.NoError(t, err)
+	second, _, err := p.Acquire(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 1, 2, 3}, []int{first[0].Index, first[1].Index, second[0].Index, second[1].Index})
+	require.Equal(t, 4, p.InUse())
+	release()
+	require.Equal(t, 2, p.InUse())
+}
+
+func TestFewerDevicesThanOneJobTakesAreRefused(t *testing.T) {
+	p, err := Parse(t.Context(), "cpu:1")
+	require.NoError(t, err)
+	_, err = p.PerJob(2)
+	require.ErrorContains(t, err, "--gpus-per-job 2: this worker has 1 devices")
+	empty, err := Parse(t.Context(), "none")
+	require.NoError(t, err)
+	empty, err = empty.PerJob(8)
+	require.NoError(t, err)
+	require.Zero(t, empty.Size())
+}
+
+func TestSampleReadsTheLoadOfRealDevices(t *testing.T) {
+	driver(t, `case "$*" in *memory.used*--id=GPU-aaa) echo "GPU-aaa, 1024, 55";; *) exit 3;; esac`)
+	loads, err := Sample(t.Context(), []Device{h100, {UUID: "simulated-0", Simulated: true}})
+	require.NoError(t, err)
+	require.Equal(t, []Load{{UUID: "GPU-aaa", MemoryBytes: 1 << 30, Utilisation: 0.55}}, loads)
+
+	loads, err = Sample(t.Context(), []Device{{Simulated: true}})
+	require.NoError(t, err)
+	require.Empty(t, loads)
+
+	driver(t, `echo "Unable to determine the device handle"; exit 9`)
+	_, err = Sample(t.Context(), []Device{h100})
+	require.ErrorContains(t, err, "Unable to determine the device handle")
 }

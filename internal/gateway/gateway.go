@@ -38,6 +38,13 @@
 // refuses an input that the champion takes) the champion answers, and the log holds a record with status 500 for the
 // candidate, so that the rollout sees what the caller does not.
 //
+// # Versions come and go
+//
+// Versions are loaded in the background, since one that a program answers for takes as long as that program needs to start.
+// Until a new champion is loaded the old one serves; a first one is answered 503 for. A candidate takes no traffic before it
+// is loaded, and that is no failure of it. A version that has left service is closed when the last request that began
+// before has ended; one that has broken for good (Failer) is closed and loaded anew.
+//
 // # Evidence
 //
 // An answer is given only when it has been recorded (package predictionlog); when the spool cannot be written, infer answers
@@ -74,7 +81,10 @@ type Source interface {
 	Models(ctx context.Context) ([]string, error)
 	// Serving gives the versions that answer for a model; both are 0 when none has been promoted.
 	Serving(ctx context.Context, model string) (Serving, error)
-	// Load reads a version, verified.
+	// Load gives a version, verified and ready to answer. It is called in the background and may take minutes; it
+	// returns soon after ctx ends. A predictor that is an io.Closer is closed, once, when it has left service and the
+	// last request that began while it served has ended; its Schema is asked only before. One that is a Failer and has
+	// failed is closed and loaded anew.
 	Load(ctx context.Context, model string, version int) (model.Predictor, error)
 }
 
@@ -82,7 +92,7 @@ type Source interface {
 type Config struct {
 	Store  artifact.Store // takes the sealed segments of the logs
 	Spool  string         // folder on a local disk for open segments
-	Source Source         // default Registry(Store)
+	Source Source         // default Registry(Store, nil)
 
 	Poll          time.Duration         // how often the source is asked; default 200 ms
 	SegmentAge    time.Duration         // how old an open segment of a log gets; default 2 s
@@ -96,7 +106,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Source == nil {
-		c.Source = Registry(c.Store)
+		c.Source = Registry(c.Store, nil)
 	}
 	c.Poll = cmp.Or(c.Poll, 200*time.Millisecond)
 	c.SegmentAge = cmp.Or(c.SegmentAge, 2*time.Second)
@@ -124,7 +134,10 @@ type Gateway struct {
 
 	syncing  sync.Mutex // guards what follows
 	journals map[string]*journal
-	failures map[attempt]*failure
+	loads    map[attempt]*load
+	ended    chan struct{} // closed, and replaced, whenever a load ends
+
+	open sync.WaitGroup // loads at work and instances not closed yet
 
 	gate     sync.RWMutex // held for reading by requests at work; Close takes it
 	draining atomic.Bool
@@ -151,18 +164,20 @@ func New(cfg Config) (*Gateway, error) {
 		cfg: cfg, metrics: m,
 		slots:    make(chan struct{}, cfg.MaxConcurrent),
 		journals: map[string]*journal{},
-		failures: map[attempt]*failure{},
+		loads:    map[attempt]*load{},
+		ended:    make(chan struct{}),
 	}, nil
 }
 
 // Run keeps what is served in step with the source until ctx ends, and then returns nil. A source that fails
-// changes nothing: the versions loaded last go on serving.
+// changes nothing: the versions loaded last go on serving. A version that takes long to load holds up no other.
 func (g *Gateway) Run(ctx context.Context) error {
 	tick := time.NewTicker(g.cfg.Poll)
 	defer tick.Stop()
 	var last string
 	for {
-		if err := g.Sync(ctx); err != nil && ctx.Err() == nil {
+		loaded, err := g.pass(ctx)
+		if err != nil && ctx.Err() == nil {
 			if err.Error() != last {
 				g.cfg.Logger.Error("gateway: bringing models up to date failed, will be tried again", "error", err)
 			}
@@ -173,6 +188,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-loaded:
 		case <-tick.C:
 		}
 	}
@@ -189,8 +205,9 @@ func (g *Gateway) Flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close refuses new requests, waits for those at work, and seals the logs. When ctx ends first, it closes the logs
-// without waiting any longer; what could not be sealed stays in the spool.
+// Close refuses new requests, waits for those at work, seals the logs, and closes every version. When ctx ends first,
+// it closes the logs without waiting any longer: what could not be sealed stays in the spool, and a version is closed as
+// soon as the last request that uses it has ended.
 func (g *Gateway) Close(ctx context.Context) error {
 	g.draining.Store(true)
 	idle := make(chan struct{})
@@ -206,8 +223,27 @@ func (g *Gateway) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		errs = append(errs, fmt.Errorf("close gateway: requests were still at work: %w", ctx.Err()))
 	}
+	errs = append(errs, g.retire(ctx))
+	closed := make(chan struct{})
+	go func() {
+		g.open.Wait()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("close gateway: versions were still being closed: %w", ctx.Err()))
+	}
+	return errors.Join(errs...)
+}
+
+// retire takes everything out of service and seals the logs.
+func (g *Gateway) retire(ctx context.Context) error {
 	g.syncing.Lock()
 	defer g.syncing.Unlock()
+	g.publish(nil)
+	g.forget(nil)
+	var errs []error
 	for _, name := range sortedKeys(g.journals) {
 		errs = append(errs, g.journals[name].close(ctx))
 	}

@@ -46,7 +46,9 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, c *call) (*infe
 	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Timeout)
 	defer cancel()
 
-	if c.dep, err = g.deployed(r.PathValue("model")); err != nil {
+	st, release := g.hold()
+	defer release()
+	if c.dep, err = g.deployed(st, r.PathValue("model")); err != nil {
 		return nil, err
 	}
 	if err := readJSON(w, r, g.cfg.MaxBody, &c.req); err != nil {
@@ -74,7 +76,7 @@ func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, c *call) (*infe
 // enter waits for a slot. The request counts as at work until leave is called.
 func (g *Gateway) enter(ctx context.Context) (leave func(), err error) {
 	if g.draining.Load() {
-		return nil, problem(http.StatusServiceUnavailable, "the gateway is shutting down; ask again in a moment")
+		return nil, errShuttingDown
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
 	defer cancel()
@@ -87,7 +89,7 @@ func (g *Gateway) enter(ctx context.Context) (leave func(), err error) {
 	if g.closed {
 		g.gate.RUnlock()
 		<-g.slots
-		return nil, problem(http.StatusServiceUnavailable, "the gateway is shutting down; ask again in a moment")
+		return nil, errShuttingDown
 	}
 	return func() { g.gate.RUnlock(); <-g.slots }, nil
 }
@@ -96,12 +98,13 @@ func (g *Gateway) enter(ctx context.Context) (leave func(), err error) {
 func (d *deployment) choose(named, key string) (first, fallback *version, err error) {
 	if named != "" {
 		first, err = d.version(named)
-		return first, nil, err
+	} else if first, fallback = d.route(key); first == nil {
+		err = d.notPromoted()
 	}
-	if first, fallback = d.route(key); first == nil {
-		return nil, nil, d.notPromoted()
+	if err == nil && first.loading() {
+		err = d.unloadable(first)
 	}
-	return first, fallback, nil
+	return first, fallback, err
 }
 
 // predict asks first, then fallback when first fails, records what happened, and answers.
@@ -163,14 +166,14 @@ func (g *Gateway) try(ctx context.Context, c *call, v *version) ([]float64, []pr
 	if v.err != nil {
 		return nil, g.failures500(c, v, records, v.err), v.err
 	}
-	rows, err := c.req.rows(v.predictor.Schema())
+	rows, err := c.req.rows(v.instance.predictor.Schema())
 	if err != nil {
 		return nil, nil, err
 	}
 	for i := range records {
 		records[i].Features = rows[i]
 	}
-	scores, err := score(ctx, v.predictor, records)
+	scores, err := score(ctx, v.instance.predictor, records)
 	if err != nil {
 		return nil, g.failures500(c, v, records, err), err
 	}

@@ -32,7 +32,9 @@ func (g *Gateway) takeLabels(w http.ResponseWriter, r *http.Request) (int, error
 		return 0, err
 	}
 	defer leave()
-	d, err := g.deployed(r.PathValue("model"))
+	st, release := g.hold()
+	defer release()
+	d, err := g.deployed(st, r.PathValue("model"))
 	if err != nil {
 		return 0, err
 	}
@@ -81,7 +83,7 @@ func (d *deployment) checkLabels(req labelsRequest) ([]predictionlog.Label, erro
 func (d *deployment) isClass(label string) bool {
 	for _, v := range d.versions() {
 		if v.loaded() {
-			s := v.predictor.Schema()
+			s := v.instance.predictor.Schema()
 			return label == s.Positive || label == s.Negative
 		}
 	}
@@ -91,7 +93,7 @@ func (d *deployment) isClass(label string) bool {
 func (d *deployment) classes() string {
 	for _, v := range d.versions() {
 		if v.loaded() {
-			s := v.predictor.Schema()
+			s := v.instance.predictor.Schema()
 			return fmt.Sprintf(", %q or %q", s.Negative, s.Positive)
 		}
 	}

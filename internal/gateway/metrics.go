@@ -70,13 +70,13 @@ func (m *metrics) deployed(before, now *deployment) {
 		before = &deployment{}
 	}
 	changed := before.champion.numberOrZero() != now.champion.numberOrZero() ||
-		before.candidate.numberOrZero() != now.candidate.numberOrZero() || before.traffic != now.traffic
+		before.candidate.numberOrZero() != now.candidate.numberOrZero() || before.share() != now.share()
 	if changed {
 		m.swaps.WithLabelValues(now.model).Inc()
 	}
 	m.serving.WithLabelValues(now.model, "champion").Set(float64(now.champion.numberOrZero()))
 	m.serving.WithLabelValues(now.model, "candidate").Set(float64(now.candidate.numberOrZero()))
-	m.traffic.WithLabelValues(now.model).Set(now.traffic)
+	m.traffic.WithLabelValues(now.model).Set(now.share())
 }
 
 func (m *metrics) removed(model string) {
@@ -84,9 +84,18 @@ func (m *metrics) removed(model string) {
 	m.traffic.DeleteLabelValues(model)
 }
 
+// numberOrZero is the version in a role; one that is still being loaded is not in it yet.
 func (v *version) numberOrZero() int {
-	if v == nil {
+	if v == nil || v.loading() {
 		return 0
 	}
 	return v.number
+}
+
+// share is the percentage of requests meant for the candidate, once it is there to take them.
+func (d *deployment) share() float64 {
+	if d.candidate.loading() {
+		return 0
+	}
+	return d.traffic
 }

@@ -9,10 +9,24 @@ import (
 	"github.com/assay-ml/assay/internal/registry"
 )
 
-// Registry is the source that follows a store's registry.
-func Registry(store artifact.Store) Source { return registrySource{store} }
+// Opener gives the predictor of a model artifact. What it returns may implement io.Closer and Failer, see Source.Load.
+type Opener func(ctx context.Context, ref artifact.Ref) (model.Predictor, error)
 
-type registrySource struct{ store artifact.Store }
+// Registry is the source that follows a store's registry. open reads the models; nil reads those that answer in
+// process, with model.Load.
+func Registry(store artifact.Store, open Opener) Source {
+	if open == nil {
+		open = func(ctx context.Context, ref artifact.Ref) (model.Predictor, error) {
+			return model.Load(ctx, store, ref)
+		}
+	}
+	return registrySource{store, open}
+}
+
+type registrySource struct {
+	store artifact.Store
+	open  Opener
+}
 
 func (r registrySource) Models(ctx context.Context) ([]string, error) {
 	return registry.Models(ctx, r.store)
@@ -31,5 +45,5 @@ func (r registrySource) Load(ctx context.Context, name string, version int) (mod
 	if err != nil {
 		return nil, err
 	}
-	return model.Load(ctx, r.store, m.ModelArtifact)
+	return r.open(ctx, m.ModelArtifact)
 }

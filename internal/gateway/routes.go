@@ -17,7 +17,10 @@ import (
 // statusClientClosed marks, in metrics only, requests whose caller did not wait for the answer.
 const statusClientClosed = 499
 
-var errNoJournal = errors.New("the log could not be opened")
+var (
+	errNoJournal    = errors.New("the log could not be opened")
+	errShuttingDown = problem(http.StatusServiceUnavailable, "the gateway is shutting down; ask again in a moment")
+)
 
 // Handler answers the endpoints listed in the package's documentation.
 func (g *Gateway) Handler() http.Handler {
@@ -82,7 +85,8 @@ func (g *Gateway) live(w http.ResponseWriter, _ *http.Request) {
 
 // ready is true when every promoted model can answer, as the protocol has it.
 func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
-	st := g.state.Load()
+	st, release := g.hold()
+	defer release()
 	ready := st != nil && !g.draining.Load()
 	for _, name := range readNames(st) {
 		d := st.models[name]
@@ -103,7 +107,9 @@ func readNames(st *state) []string {
 }
 
 func (g *Gateway) modelReady(w http.ResponseWriter, r *http.Request) {
-	d, vs, err := g.named(r)
+	st, release := g.hold()
+	defer release()
+	d, vs, err := g.named(st, r)
 	if err != nil {
 		writeProblem(w, err)
 		return
@@ -116,7 +122,9 @@ func (g *Gateway) modelReady(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) modelMetadata(w http.ResponseWriter, r *http.Request) {
-	d, vs, err := g.named(r)
+	st, release := g.hold()
+	defer release()
+	d, vs, err := g.named(st, r)
 	if err != nil {
 		writeProblem(w, err)
 		return
@@ -132,14 +140,14 @@ func (g *Gateway) modelMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, modelMetadata{
 		Name: d.model, Versions: numbers, Platform: platform,
-		Inputs:  tensorsOf(vs[at].predictor.Schema()),
+		Inputs:  tensorsOf(vs[at].instance.predictor.Schema()),
 		Outputs: []metadataTensor{{Name: scoreOutput, Datatype: "FP64", Shape: []int{-1}}},
 	})
 }
 
 // named finds the model of a path, and the version in it or, without one, all that serve: at least one.
-func (g *Gateway) named(r *http.Request) (*deployment, []*version, error) {
-	d, err := g.deployed(r.PathValue("model"))
+func (g *Gateway) named(st *state, r *http.Request) (*deployment, []*version, error) {
+	d, err := g.deployed(st, r.PathValue("model"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,8 +161,10 @@ func (g *Gateway) named(r *http.Request) (*deployment, []*version, error) {
 	return d, d.versions(), nil
 }
 
-func (g *Gateway) deployed(name string) (*deployment, error) {
-	st := g.state.Load()
+func (g *Gateway) deployed(st *state, name string) (*deployment, error) {
+	if st == nil && g.draining.Load() {
+		return nil, errShuttingDown
+	}
 	if st == nil {
 		return nil, problem(http.StatusServiceUnavailable, "the gateway has just started and is still reading the registry; ask again in a moment")
 	}
@@ -186,6 +196,9 @@ func (d *deployment) notPromoted() error {
 }
 
 func (d *deployment) unloadable(v *version) error {
+	if v.loading() {
+		return problem(http.StatusServiceUnavailable, "version %d of model %q is still being loaded; ask again in a moment", v.number, d.model)
+	}
 	return problem(http.StatusServiceUnavailable, "version %d of model %q cannot be loaded; the gateway's log says why", v.number, d.model)
 }
 

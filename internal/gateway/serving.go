@@ -6,16 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
+	"sync/atomic"
 
-	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/predictionlog"
 )
 
 // state is everything requests are answered from. It never changes; Sync puts a new one in its place, and requests
-// at work keep the one they started with, which is why a swap drops none.
+// at work hold the one they started with, which is why a swap drops none. What is part of no state that anyone holds is
+// closed.
 type state struct {
-	models map[string]*deployment
+	models  map[string]*deployment
+	holders atomic.Int64 // requests at work, and one more while the state is in force
 }
 
 // names lists the models, sorted.
@@ -24,23 +25,27 @@ func (s *state) names() []string { return sortedKeys(s.models) }
 // deployment is one model's versions. champion and candidate may both be nil: registered, not promoted.
 type deployment struct {
 	model     string
+	want      Serving // what the source asked for when it was last heard
 	champion  *version
 	candidate *version
 	traffic   float64
 	journal   *journal // nil when it could not be opened: then nothing is answered
 }
 
-// version is one version in its role. Exactly one of predictor and err is set.
+// version is one version in its role. At most one of instance and err is set; neither is while it is being loaded for
+// the first time.
 type version struct {
-	number    int
-	role      string
-	predictor model.Predictor
-	err       error // why it could not be loaded
+	number   int
+	role     string
+	instance *instance
+	err      error // why it could not be loaded
 }
 
-func (v *version) loaded() bool { return v != nil && v.err == nil }
+func (v *version) loaded() bool { return v != nil && v.instance != nil }
 
-// versions lists those that serve, champion first.
+func (v *version) loading() bool { return v != nil && v.instance == nil && v.err == nil }
+
+// versions lists those that serve or are about to, champion first.
 func (d *deployment) versions() []*version {
 	var vs []*version
 	for _, v := range []*version{d.champion, d.candidate} {
@@ -56,116 +61,113 @@ func (d *deployment) ready() bool {
 	return d.journal != nil && slices.ContainsFunc(d.versions(), (*version).loaded)
 }
 
-// attempt and failure keep a version that cannot be loaded from being tried at every poll.
-type attempt struct {
-	model   string
-	version int
-}
-
-type failure struct {
-	err   error
-	again time.Time
-	wait  time.Duration
-}
-
-const (
-	firstRetry = 500 * time.Millisecond
-	lastRetry  = 30 * time.Second
-)
-
-// Sync asks the source once and serves what it says. On an error it has done what it could: models it could not
-// ask about, or champions it could not load, stay as they were.
+// Sync asks the source once, serves what it says, and returns when every version has been loaded or could not be.
+// What is loaded first serves first. On an error it has done what it could: models it could not ask about, or champions
+// it could not load, stay as they were. Loads go on when ctx ends.
 func (g *Gateway) Sync(ctx context.Context) error {
+	for {
+		next, err := g.pass(ctx)
+		if next == nil {
+			return err
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return errors.Join(err, fmt.Errorf("wait for versions to be loaded: %w", ctx.Err()))
+		}
+	}
+}
+
+// pass asks the source and serves what there is, without waiting for a version to be loaded. next is closed when
+// another pass may serve more; nil when nothing is being loaded.
+func (g *Gateway) pass(ctx context.Context) (next <-chan struct{}, err error) {
 	g.syncing.Lock()
 	defer g.syncing.Unlock()
 	if g.draining.Load() {
-		return nil
+		return nil, nil
 	}
 	names, err := g.cfg.Source.Models(ctx)
 	if err != nil {
-		return fmt.Errorf("list models: %w", err)
+		return g.atWork(), fmt.Errorf("list models: %w", err)
 	}
 	before := g.state.Load()
 	if before == nil {
 		before = &state{}
 	}
-	next := &state{models: make(map[string]*deployment, len(names))}
+	now := &state{models: make(map[string]*deployment, len(names))}
+	wanted := map[attempt]bool{}
 	var errs []error
 	for _, name := range names {
 		d, err := g.deploy(ctx, name, before.models[name])
 		errs = append(errs, err)
 		if d != nil {
-			next.models[name] = d
+			now.models[name] = d
+			wanted[attempt{name, d.want.Champion}] = true
+			wanted[attempt{name, d.want.Candidate}] = true
 			g.metrics.deployed(before.models[name], d)
 		}
 	}
 	for _, name := range before.names() {
-		if next.models[name] == nil {
+		if now.models[name] == nil {
 			g.metrics.removed(name)
 		}
 	}
-	g.state.Store(next)
-	return errors.Join(errs...)
+	g.publish(now)
+	g.forget(wanted)
+	return g.atWork(), errors.Join(errs...)
 }
 
+// deploy gives what serves for a model now. When the source cannot be asked, that is what it asked for before.
 func (g *Gateway) deploy(ctx context.Context, name string, before *deployment) (*deployment, error) {
+	var errs []error
 	want, err := g.cfg.Source.Serving(ctx, name)
 	if err != nil {
-		return before, fmt.Errorf("model %q: find what is to serve: %w", name, err)
+		err = fmt.Errorf("model %q: find what is to serve: %w", name, err)
+		if before == nil {
+			return nil, err
+		}
+		want = before.want
+		errs = append(errs, err)
 	}
-	d := &deployment{model: name, traffic: want.Traffic}
-	var errs []error
+	d := &deployment{model: name, want: want, traffic: want.Traffic}
 	d.journal, err = g.openJournal(name)
 	errs = append(errs, err)
 
-	d.champion = g.bring(ctx, name, want.Champion, predictionlog.Champion, before)
-	d.candidate = g.bring(ctx, name, want.Candidate, predictionlog.Candidate, before)
+	d.champion = g.bring(attempt{name, want.Champion}, predictionlog.Champion, before, d)
+	d.candidate = g.bring(attempt{name, want.Candidate}, predictionlog.Candidate, before, d)
 	for _, v := range d.versions() {
 		if v.err != nil {
 			errs = append(errs, v.err)
 		}
 	}
-	if d.champion != nil && d.champion.err != nil && before != nil && before.champion.loaded() {
+	if d.champion != nil && !d.champion.loaded() && before != nil && before.champion.loaded() && before.champion.instance.failed() == nil {
 		d.champion = before.champion
 	}
 	return d, errors.Join(errs...)
 }
 
-// bring gives a version in a role, taken over from before where it is loaded already; nil for version 0.
-func (g *Gateway) bring(ctx context.Context, name string, number int, role string, before *deployment) *version {
-	if number == 0 {
+// bring gives a version in a role, taken over from the deployments where it is loaded already; nil for version 0. One
+// that has broken is loaded anew.
+func (g *Gateway) bring(a attempt, role string, deployments ...*deployment) *version {
+	if a.version == 0 {
 		return nil
 	}
-	if before != nil {
-		for _, v := range before.versions() {
-			if v.number == number && v.loaded() {
-				return &version{number: number, role: role, predictor: v.predictor}
+	var broken error
+	for _, d := range deployments {
+		if d == nil {
+			continue
+		}
+		for _, v := range d.versions() {
+			if v.number != a.version || !v.loaded() {
+				continue
+			}
+			if broken = v.instance.failed(); broken == nil {
+				return &version{number: a.version, role: role, instance: v.instance}
 			}
 		}
 	}
-	p, err := g.load(ctx, attempt{name, number})
-	return &version{number: number, role: role, predictor: p, err: err}
-}
-
-func (g *Gateway) load(ctx context.Context, a attempt) (model.Predictor, error) {
-	f := g.failures[a]
-	if f != nil && g.cfg.Now().Before(f.again) {
-		return nil, f.err
-	}
-	p, err := g.cfg.Source.Load(ctx, a.model, a.version)
-	if err == nil {
-		delete(g.failures, a)
-		return p, nil
-	}
-	if f == nil {
-		f = &failure{wait: firstRetry / 2}
-		g.failures[a] = f
-	}
-	g.metrics.loadFailures.WithLabelValues(a.model).Inc()
-	f.err = fmt.Errorf("load version %d of model %q: %w", a.version, a.model, err)
-	f.wait = min(2*f.wait, lastRetry)
-	f.again = g.cfg.Now().Add(f.wait)
-	return nil, f.err
+	i, err := g.arriving(a, broken)
+	return &version{number: a.version, role: role, instance: i, err: err}
 }
 
 // journal is the pair of logs of a model.

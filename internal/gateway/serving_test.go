@@ -26,7 +26,9 @@ func TestASwapUnderLoadDropsNoRequest(t *testing.T) {
 	const versions = 30
 	predictors := make([]model.Predictor, versions)
 	for i := range predictors {
-		predictors[i] = &fakePredictor{fn: func(context.Context, *table.Frame) ([]float64, error) { return []float64{float64(i+1) / 100}, nil }}
+		p := &closable{}
+		p.fn = func(context.Context, *table.Frame) ([]float64, error) { return []float64{float64(i+1) / 100}, nil }
+		predictors[i] = p
 	}
 	src := newSource(Serving{Champion: 1}, predictors...)
 	b := newBench(t, src, func(cfg *Config) { cfg.Poll = time.Millisecond })
@@ -88,6 +90,11 @@ func TestASwapUnderLoadDropsNoRequest(t *testing.T) {
 	require.NoError(t, <-ran)
 	require.Len(t, b.log(), int(answers.Load()), "one record for each answer")
 	require.Contains(t, b.do(http.MethodGet, "/metrics", "").body, fmt.Sprintf(`assay_gateway_swaps_total{model="credit"} %d`, versions))
+	require.NoError(t, b.Close(t.Context()))
+	for i, p := range predictors {
+		p := p.(*closable)
+		require.EqualValues(t, []int64{1, 0}, []int64{p.closed.Load(), p.askedLate.Load()}, "version %d is closed once, and not while it is asked", i+1)
+	}
 }
 
 func TestAChampionThatCannotBeLoadedLeavesTheOldOneServing(t *testing.T) {
@@ -254,7 +261,7 @@ func TestMetrics(t *testing.T) {
 func TestARegisteredModelServes(t *testing.T) {
 	store, err := artifact.OpenDir(t.TempDir())
 	require.NoError(t, err)
-	b := newBench(t, Registry(store))
+	b := newBench(t, Registry(store, nil))
 	require.Equal(t, 404, b.infer(oneRow).code)
 
 	register := func(lifecycle string, intercept float64) (*model.Logistic, int) {

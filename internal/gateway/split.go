@@ -24,16 +24,19 @@ func keySum(model, key string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(model + "\x00" + key))
 }
 
-// route chooses who answers a key, and who answers when that one fails (nil: nobody).
+// route chooses who answers a key, and who answers when that one fails (nil: nobody). A candidate that is still being
+// loaded is passed over.
 func (d *deployment) route(key string) (first, fallback *version) {
 	switch {
-	case d.candidate == nil:
-		return d.champion, nil
 	case d.champion == nil:
 		return d.candidate, nil
-	case point(d.model, key) < d.traffic:
-		return d.candidate, d.champion
-	default:
+	case d.candidate == nil || d.candidate.loading():
 		return d.champion, nil
+	case point(d.model, key) >= d.traffic:
+		return d.champion, nil
+	case d.champion.loading():
+		return d.candidate, nil
+	default:
+		return d.candidate, d.champion
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -10,7 +11,10 @@ import (
 )
 
 func TestRoute(t *testing.T) {
-	champion, candidate := &version{number: 1, role: "champion"}, &version{number: 2, role: "candidate"}
+	there := &instance{}
+	champion, candidate := &version{number: 1, role: "champion", instance: there}, &version{number: 2, role: "candidate", instance: there}
+	coming, next := &version{number: 3, role: "champion"}, &version{number: 4, role: "candidate"}
+	broken := &version{number: 5, role: "candidate", err: errors.New("no such bytes")}
 	for _, c := range []struct {
 		name            string
 		d               deployment
@@ -21,6 +25,10 @@ func TestRoute(t *testing.T) {
 		{"candidate alone, whatever its traffic", deployment{candidate: candidate}, candidate, nil},
 		{"no traffic", deployment{champion: champion, candidate: candidate}, champion, nil},
 		{"all traffic", deployment{champion: champion, candidate: candidate, traffic: 100}, candidate, champion},
+		{"a candidate still being loaded", deployment{champion: champion, candidate: next, traffic: 100}, champion, nil},
+		{"a candidate that cannot be loaded", deployment{champion: champion, candidate: broken, traffic: 100}, broken, champion},
+		{"a champion still being loaded cannot stand in", deployment{champion: coming, candidate: candidate, traffic: 100}, candidate, nil},
+		{"a champion still being loaded keeps its share", deployment{champion: coming, candidate: candidate}, coming, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			first, fallback := c.d.route("any key")
@@ -35,7 +43,7 @@ func TestRaisingTrafficMovesNoKeyBack(t *testing.T) {
 		key, model := rapid.String().Draw(t, "key"), rapid.StringMatching(`[a-z-]{1,10}`).Draw(t, "model")
 		less := rapid.Float64Range(0, 100).Draw(t, "less")
 		more := rapid.Float64Range(less, 100).Draw(t, "more")
-		d := deployment{model: model, champion: &version{}, candidate: &version{}}
+		d := deployment{model: model, champion: &version{}, candidate: &version{instance: &instance{}}}
 		at := func(traffic float64) bool {
 			d.traffic = traffic
 			first, _ := d.route(key)

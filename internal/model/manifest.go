@@ -24,10 +24,56 @@ type Manifest struct {
 	Seed           int64           `json:"seed"`       // of all randomness in training; the logistic trainer uses none
 	Training       Data            `json:"training"`
 	Validation     *Data           `json:"validation,omitempty"`
-	Fit            Fit             `json:"fit"`
-	Device         *device.Device  `json:"device,omitempty"` // the accelerator held while training; absent on a CPU worker
+	Fit            Fit             `json:"fit,omitzero"`      // of the built-in trainers
+	Program        *Program        `json:"program,omitempty"` // of trainer command
+	Metrics        []Metric        `json:"metrics,omitempty"` // what training reported, sorted by name
+	Curves         artifact.Ref    `json:"curves,omitzero"`   // JSON of []Curve: how the metrics went
+	DeviceUse      *DeviceUse      `json:"device_use,omitempty"`
+	Device         *device.Device  `json:"device,omitempty"`  // the accelerator held while training; absent on a CPU worker
+	Devices        []device.Device `json:"devices,omitempty"` // all of them, where a job holds several
 	Environment    Environment     `json:"environment"`
 	Warnings       []string        `json:"warnings,omitempty"` // what a reviewer should know, in sentences
+}
+
+// Program is exactly what ran when a user's program trained the model.
+type Program struct {
+	Run         []string        `json:"run"`                   // as the spec has it
+	Path        string          `json:"path"`                  // of the executable on the worker
+	Executable  artifact.Digest `json:"executable"`            // of the executable's bytes
+	Code        artifact.Ref    `json:"code"`                  // artifact.Folder: the folder the program ran in
+	Interpreter string          `json:"interpreter,omitempty"` // name and version, when the program is one that Assay can ask
+	Packages    []string        `json:"packages,omitempty"`    // name==version, sorted
+	Output      artifact.Ref    `json:"output,omitzero"`       // what it printed, its middle left out when long
+	OutputData  artifact.Ref    `json:"output_data,omitzero"`  // artifact.Folder: what it left in SM_OUTPUT_DATA_DIR
+	Resumed     []string        `json:"resumed,omitempty"`     // one sentence an attempt that began from a checkpoint
+}
+
+// Metric is a number that training reported under a name.
+type Metric struct {
+	Name  string  `json:"name"`
+	Last  float64 `json:"last"`
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+	Count int     `json:"count"` // how often it was reported
+}
+
+// Curve is how a metric went. Long ones are thinned out evenly; the last point always stands.
+type Curve struct {
+	Name   string  `json:"name"`
+	Points []Point `json:"points"`
+}
+
+// Point is a metric's value at a step: what the program called step or epoch, otherwise the count of reports from 1.
+type Point struct {
+	Step  float64 `json:"step"`
+	Value float64 `json:"value"`
+}
+
+// DeviceUse is what the driver said of the devices while they were held. It is nil without a real device.
+type DeviceUse struct {
+	PeakMemoryBytes int64   `json:"peak_memory_bytes"` // largest sum over the devices seen
+	Utilisation     float64 `json:"utilisation"`       // mean over samples and devices, 0 to 1
+	Samples         int     `json:"samples"`
 }
 
 // Data is a set of rows that took part.

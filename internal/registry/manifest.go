@@ -40,11 +40,23 @@ type Manifest struct {
 	Dossier       artifact.Ref `json:"dossier,omitzero"` // the JSON the decisions are bound to
 	DossierPage   artifact.Ref `json:"dossier_page,omitzero"`
 
+	Code  artifact.Ref `json:"code,omitzero"`  // artifact.Folder: the user's own training code
+	Sweep artifact.Ref `json:"sweep,omitzero"` // report of the sweep that chose the parameters
+	Usage []StageUsage `json:"usage,omitempty"`
+
 	Verdict     string             `json:"verdict,omitzero"` // of all gate conditions together: pass, fail or inconclusive
 	Decisions   []Decision         `json:"decisions,omitempty"`
 	Parameters  map[string]string  `json:"parameters,omitempty"`  // of the trainer
 	Environment map[string]string  `json:"environment,omitempty"` // what it was trained with: code version, platform, device
 	Metrics     map[string]float64 `json:"metrics,omitempty"`     // point estimates on the test data, by name
+}
+
+// StageUsage is what one stage took; see stage.Usage.
+type StageUsage struct {
+	Stage           string  `json:"stage"`
+	CPUSeconds      float64 `json:"cpu_seconds,omitempty"`
+	GPUSeconds      float64 `json:"gpu_seconds,omitempty"`
+	PeakMemoryBytes int64   `json:"peak_memory_bytes,omitempty"`
 }
 
 // Decision is one reviewer's accepted vote.

@@ -80,6 +80,16 @@ const overflowing = `(() => {
     .map(e => e.tagName + "." + e.getAttribute("class")).join(" ") || "the page";
 })()`
 
+// unfold opens everything that is folded up, and counts it.
+const unfold = `(() => { const all = document.querySelectorAll("details"); all.forEach(d => d.open = true); return all.length; })()`
+
+// overwritten names the texts of pictures that lie over another or reach out of the window.
+const overwritten = `[...document.querySelectorAll("svg.chart")].flatMap(svg => {
+  const boxes = [...svg.querySelectorAll("text.tick, text.axis")].map(t => [t.textContent, t.getBoundingClientRect()]);
+  return boxes.flatMap(([text, a], i) => (a.left < 0 || a.right > innerWidth ? [text] : []).concat(boxes.slice(i + 1).filter(([, b]) =>
+    a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3).map(([other]) => text + " | " + other)));
+}).join("; ")`
+
 // misdrawn counts the bars that the style sheet draws in another width than the picture gives them.
 const misdrawn = `[...document.querySelectorAll("svg rect")].filter(r => Math.abs(r.getBBox().width - r.getAttribute("width")) > 0.1).length`
 
@@ -88,7 +98,7 @@ func TestPageFitsAndAsksForNothing(t *testing.T) {
 	for _, page := range []struct {
 		name    string
 		dossier Dossier
-	}{{"a loan model", loan(t)}, {"hostile names", hostile(t)}, {"nothing measured", bare()}} {
+	}{{"a loan model", loan(t)}, {"hostile names", hostile(t)}, {"nothing measured", bare()}, {"a program's model", trained(t)}, {"a hostile program", hostileProgram(t)}} {
 		html := rendered(t, page.dossier)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -112,11 +122,16 @@ func TestPageFitsAndAsksForNothing(t *testing.T) {
 					chromedp.EmulateViewport(window.width, window.height),
 					chromedp.Navigate(server.URL+"/dossier"),
 				))
+				_, err := chromedp.Run(tab, chromedp.Evaluate[int](unfold))
+				require.NoError(t, err)
 				sticksOut, err := chromedp.Run(tab, chromedp.Evaluate[string](overflowing))
 				require.NoError(t, err)
 				wrong, err := chromedp.Run(tab, chromedp.Evaluate[int](misdrawn))
 				require.NoError(t, err)
 				require.Zero(t, wrong, "bars of a wrong width")
+				over, err := chromedp.Run(tab, chromedp.Evaluate[string](overwritten))
+				require.NoError(t, err)
+				require.Empty(t, over, "texts in pictures")
 				title, err := chromedp.Run(tab, chromedp.Title())
 				require.NoError(t, err)
 				seen.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/privacy"
+	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/stats"
@@ -45,6 +46,9 @@ type Dossier struct {
 	Validation table.ValidationReport `json:"validation"`
 	Prepared   table.Prepared         `json:"prepared"`
 	Training   model.Manifest         `json:"training"`
+	Curves     []model.Curve          `json:"curves,omitempty"` // how the metrics of training went
+	Sweep      *search.Report         `json:"sweep,omitempty"`  // nil: the parameters were not searched
+	Usage      []stage.StageUsage     `json:"usage,omitempty"`  // what the lifecycle has taken up to the dossier
 	Evaluation Evaluation             `json:"evaluation"`
 	Fairness   fairness.Report        `json:"fairness"`
 	Explain    explain.Report         `json:"explain"`

@@ -149,11 +149,10 @@ func importances(overall stats.Report) explain.Report {
 }
 
 func manifest() model.Manifest {
-	l2 := 1.0
 	return model.Manifest{
 		Kind: model.KindLogistic, Trainer: "logistic", TrainerVersion: "1", Model: ref("model", 4410), Target: "approved", Positive: "yes",
 		Features:    []string{"income", "existing_debt", "years_employed", "age_band", "loan_amount", "postcode_area", "channel", "months_at_address"},
-		Parameters:  spec.Parameters{L2: &l2, MaxIterations: 1000, Tolerance: 1e-7},
+		Parameters:  spec.Parameters{"l2": spec.Number(1), "max_iterations": spec.Number(1000), "tolerance": spec.Number(1e-7)},
 		Training:    model.Data{Ref: ref("train", 700_000), Rows: 12_014},
 		Fit:         model.Fit{Iterations: 23, Objective: 0.42, GradientNorm: 4e-8, Converged: true},
 		Device:      &device.Device{Name: "CPU stand-in 0", Simulated: true},

@@ -12,6 +12,9 @@ func limitsOf(d Dossier) []string {
 		"Importance is not cause. That a column matters little does not show that the model ignores what it stands for.",
 		"k-anonymity is about the rows of the data. It does not measure what the model itself could reveal about the people it was trained on.",
 	}
+	if d.Training.Program != nil {
+		limits = append(limits, "The program that trained the model is the requester’s own. What ran is recorded, but Assay did not review what its code does, and what the program reported of its training was not checked.")
+	}
 	if d.Champion == nil {
 		limits = append(limits, "There was no serving version to compare with, so this page cannot say whether the candidate is better than what is done today.")
 	} else {

@@ -40,10 +40,11 @@ type link struct{ ID, Title string }
 
 // Pieces that several sections share.
 type (
-	// fact is a line of a definition list; Code sets the detail as code.
+	// fact is a line of a definition list; Code sets the detail as code. Items are folded up under the detail.
 	fact struct {
 		Term, Detail string
 		Code         bool
+		Items        []string
 	}
 	// barTable is a table whose rows have a picture each, all on one scale; Ends are the ends of that scale.
 	barTable struct {

@@ -102,7 +102,9 @@ func section(t *testing.T, root *html.Node, id string) string {
 }
 
 func everyDossier(t *testing.T) map[string]Dossier {
-	return map[string]Dossier{"a loan model": loan(t), "hostile names": hostile(t), "nothing measured": bare()}
+	return map[string]Dossier{
+		"a loan model": loan(t), "hostile names": hostile(t), "nothing measured": bare(), "a program's model": trained(t), "a hostile program": hostileProgram(t),
+	}
 }
 
 func TestPageIsWellFormed(t *testing.T) {
@@ -157,9 +159,9 @@ func TestPageLoadsNothing(t *testing.T) {
 }
 
 func TestPicturesAndTablesAreNamed(t *testing.T) {
-	root := parse(t, rendered(t, loan(t)))
+	root := parse(t, rendered(t, trained(t)))
 	pictures := elements(root, "svg")
-	require.Greater(t, len(pictures), 20)
+	require.Greater(t, len(pictures), 29)
 	for _, svg := range pictures {
 		require.Equal(t, "img", attr(svg, "role"))
 		titles := elements(svg, "title")
@@ -213,6 +215,9 @@ func TestNumbersAreAlwaysWrittenOut(t *testing.T) {
 }
 
 func TestTextFromOutsideStaysText(t *testing.T) {
+	program := string(rendered(t, hostileProgram(t)))
+	require.NotContains(t, program, "<script")
+	require.Contains(t, section(t, parse(t, []byte(program)), "making"), script)
 	page := string(rendered(t, hostile(t)))
 	require.NotContains(t, page, "<script")
 	require.NotContains(t, page, "<img")

@@ -16,9 +16,7 @@ func (d *decoder) check(s *Spec) {
 	for i, e := range s.Data.Expect {
 		d.checkExpectation(e, index("data.expect", i))
 	}
-	if s.Train.GPUs > 0 && s.Train.Queue != "gpu" {
-		d.complain("train.gpus", "found gpus without queue: gpu", "write queue: gpu, or leave gpus out")
-	}
+	d.checkTraining(s)
 	d.checkConditions(s)
 	d.checkReview(s.Review)
 	d.checkRollout(s.Rollout)

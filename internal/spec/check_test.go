@@ -92,11 +92,18 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"train:\n", "  expect: [{column: a, in: [1]}]\ntrain:\n", `data.expect[0].in[0]: found the number 1; expected text; if this is meant, put it in quotes: "1"`},
 
 		// training
-		{"trainer: logistic", "trainer: xgboost", `12:12: train.trainer: found "xgboost"; expected logistic`},
+		{"trainer: logistic", "trainer: xgboost", `12:12: train.trainer: found "xgboost"; expected one of logistic, command`},
 		{"trainer: logistic", "trainer: logistic\n  gpus: 1", `13:9: train.gpus: found gpus without queue: gpu; write queue: gpu, or leave gpus out`},
 		{"trainer: logistic", "trainer: logistic\n  queue: gpu\n  gpus: 0", `14:9: train.gpus: found the number 0; expected a whole number at least 1 and at most 64`},
 		{"trainer: logistic", "trainer: logistic\n  parameters: {l2: -1}", `train.parameters.l2: found the number -1; expected a number of at least 0`},
-		{"trainer: logistic", "trainer: logistic\n  parameters: {tolerance: 0}", `train.parameters.tolerance: found the number 0; expected a number above 0 and at most 1`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {tolerance: 0}", `13:27: train.parameters.tolerance: found the number 0; expected a number above 0 and at most 1`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {max_iterations: 1.5}", `train.parameters.max_iterations: found the number 1.5; expected a whole number at least 1 and at most 1000000`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {max_iterations: 2e6}", `train.parameters.max_iterations: found the number 2e6; expected a whole number at least 1 and at most 1000000`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {l2: true}", `train.parameters.l2: found the truth value true; expected a number of at least 0`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {tolerence: 0.1}", `13:16: train.parameters.tolerence: the logistic trainer has no parameter "tolerence"; did you mean "tolerance"?`},
+		{"trainer: logistic", "trainer: logistic\n  parameters: {epochs: 3}", `13:16: train.parameters.epochs: the logistic trainer has no parameter "epochs"; expected one of l2, max_iterations, tolerance`},
+		{"trainer: logistic", "trainer: logistic\n  command: {code: ., run: [train]}", `train.command: found a command with trainer: logistic; write trainer: command, or leave command out`},
+		{"rollout:", "serve: {run: [serve]}\nrollout:", `serve: found a server with trainer: logistic; leave serve out: Assay answers for the models of its own trainers`},
 		{"gates:", "evaluate: {threshold: 1.5}\ngates:", `evaluate.threshold: found the number 1.5; expected a number at least 0 and at most 1`},
 		{"gates:", "evaluate: {slices: [approved]}\ngates:", `evaluate.slices[0]: found "approved", which is the target column`},
 
@@ -169,9 +176,6 @@ func TestFieldsThatAreNotAvailableYet(t *testing.T) {
 		{"test: 0.2", `test_source: {uri: "S3://b/x"}`, "data.split.test_source.uri"},
 		{"test: 0.2", `test_source: {uri: "postgresql://b/x"}`, "data.split.test_source.uri"},
 		{"test: 0.2", `test_source: {uri: t.csv, query: select 1}`, "data.split.test_source.query"},
-		{"trainer: logistic", "trainer: command", "train.trainer"},
-		{"trainer: logistic", "trainer: logistic\n  command: [python, train.py]", "train.command"},
-		{"trainer: logistic", "trainer: logistic\n  sweep: {trials: 10}", "train.sweep"},
 		{"gates:", "gates:\n  reliability: 0.999", "gates.reliability"},
 		{"gates:", "gates:\n  test_set: {adaptivity: firstChange, steps: 32}", "gates.test_set"},
 		{"auc > 0.8", "auc > 0.8 +/- 0.02", "gates.conditions[]"},
@@ -182,7 +186,6 @@ func TestFieldsThatAreNotAvailableYet(t *testing.T) {
 		{"rollout:", "monitor: {performance: {metric: auc}}\nrollout:", "monitor.performance"},
 		{"rollout:", "retrain: {when: {any: [drift, {new_rows: 10000}]}}\nrollout:", "retrain.when.any[].new_rows"},
 		{"rollout:", "retrain: {when: {any: [{schedule: \"0 3 * * 1\"}]}}\nrollout:", "retrain.when.any[].schedule"},
-		{"rollout:", "serve: {command: x}\nrollout:", "serve"},
 		{"rollout:", "fairness: {metrics: []}\nrollout:", "fairness"},
 		{"rollout:", "privacy: {budget: {epsilon: 1}}\nrollout:", "privacy.budget"},
 	} {

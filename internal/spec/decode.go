@@ -15,21 +15,25 @@ import (
 type decoder struct {
 	file     string
 	problems []Problem
-	nodes    map[string]*node // by path, of the fields that were written
-	bad      []string         // paths that have a problem already
+	nodes    map[string]*node    // by path, of the fields that were written
+	names    map[string]position // by path, of the names that the user chose
+	bad      []string            // paths that have a problem already
 }
 
 // complain records a problem at a path unless one is known there, above or below it: one slip, one message.
 func (d *decoder) complain(path, found, expected string) {
-	for _, p := range d.bad {
-		if p == path || within(p, path) || within(path, p) {
-			return
-		}
+	if d.known(path) {
+		return
 	}
 	if n, ok := d.nodes[path]; ok && n.written != "" {
 		found = n.describe() // the text may be a secret
 	}
 	d.complainAlways(path, d.positionOf(path), found, expected)
+}
+
+// known reports whether there is a problem at a path, above or below it.
+func (d *decoder) known(path string) bool {
+	return slices.ContainsFunc(d.bad, func(p string) bool { return p == path || within(p, path) || within(path, p) })
 }
 
 // maxProblems bounds the work on a file that is wrong all over.
@@ -90,7 +94,11 @@ func (d *decoder) value(n *node, v reflect.Value, path string, r rule) {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	if n.kind == looseNode && n.set && (v.Kind() == reflect.Struct || v.Kind() == reflect.Slice) {
+	if v.Type() == scalarType {
+		d.scalar(n, v, path)
+		return
+	}
+	if n.kind == looseNode && n.set && (v.Kind() == reflect.Struct || v.Kind() == reflect.Slice || v.Kind() == reflect.Map) {
 		opened, err := n.opened()
 		if err != nil {
 			d.wrong(n, path, "YAML such as [a, b] or {key: value}")
@@ -103,6 +111,8 @@ func (d *decoder) value(n *node, v reflect.Value, path string, r rule) {
 		d.mapping(n, v, path)
 	case reflect.Slice:
 		d.list(n, v, path, r)
+	case reflect.Map:
+		d.named(n, v, path, r)
 	case reflect.String:
 		d.text(n, v, path, r)
 	case reflect.Bool:
@@ -228,6 +238,9 @@ func (d *decoder) text(n *node, v reflect.Value, path string, r rule) {
 		expected := r.accepts("text")
 		if n.kind == numberNode || n.kind == boolNode {
 			expected += fmt.Sprintf("; if this is meant, put it in quotes: %q", n.literal())
+		}
+		if n.kind == mapNode && len(n.keys) == 1 && n.keys[0].value.kind == nullNode { // {port} is a mapping to YAML
+			expected += fmt.Sprintf("; if this is meant, put it in quotes: %q", "{"+clip(n.keys[0].name)+"}")
 		}
 		d.wrong(n, path, expected)
 		return
@@ -375,30 +388,43 @@ func homeOf(key string) string {
 	return homes[0]
 }
 
-// walkFields visits every field below t, elements of lists under the path with [].
+// walkFields visits every field below t, elements of lists under the path with [], those of mappings with names of the
+// user's under NAME.
 func walkFields(t reflect.Type, path string, visit func(path string, f reflect.StructField, r rule)) {
 	for _, f := range fieldsOf(t) {
 		at := join(path, f.key)
 		sf := t.Field(f.index)
 		visit(at, sf, f.rule)
-		inner := sf.Type
-		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
-			if inner.Kind() == reflect.Slice {
-				at += "[]"
-			}
-			inner = inner.Elem()
+		inner, below := innermost(sf.Type)
+		if inner.Kind() == reflect.Struct && inner != scalarType {
+			walkFields(inner, at+below, visit)
 		}
-		if inner.Kind() == reflect.Struct {
-			walkFields(inner, at, visit)
+	}
+}
+
+// innermost is the type within pointers, lists and mappings, and how a path goes there.
+func innermost(t reflect.Type) (inner reflect.Type, below string) {
+	for {
+		switch t.Kind() {
+		case reflect.Pointer:
+		case reflect.Slice:
+			below += "[]"
+		case reflect.Map:
+			below += ".NAME"
+		default:
+			return t, below
 		}
+		t = t.Elem()
 	}
 }
 
 var patterns = func() map[string]*regexp.Regexp {
 	m := map[string]*regexp.Regexp{}
 	for _, r := range rules {
-		if r.pattern != "" {
-			m[r.pattern] = regexp.MustCompile(r.pattern)
+		for _, p := range []string{r.pattern, r.names} {
+			if p != "" {
+				m[p] = regexp.MustCompile(p)
+			}
 		}
 	}
 	return m

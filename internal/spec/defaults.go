@@ -3,13 +3,16 @@ package spec
 import "time"
 
 // WithDefaults is the spec with every default of the reference filled in. Parse applies it; applying it twice changes
-// nothing. Shared slices are not copied.
+// nothing. What is filled in is copied before, so that s stays as it was; the rest is shared with it.
 func (s *Spec) WithDefaults() Spec {
 	out := *s
 	if out.Data.Split.By == "" {
 		out.Data.Split.By = "hash"
 	}
 	out.Train = out.Train.withDefaults()
+	if out.Serve != nil {
+		out.Serve = new(out.Serve.withDefaults())
+	}
 	if out.Evaluate.Threshold == nil {
 		out.Evaluate.Threshold = new(0.5)
 	}
@@ -23,37 +26,77 @@ func (s *Spec) WithDefaults() Spec {
 	return out
 }
 
+// orElse gives a field its default where it has no value.
+func orElse[T comparable](field *T, standard T) {
+	var none T
+	if *field == none {
+		*field = standard
+	}
+}
+
 func (t Train) withDefaults() Train {
-	if t.Queue == "" {
-		t.Queue = "cpu"
+	orElse(&t.Queue, "cpu")
+	if t.Queue == "gpu" {
+		orElse(&t.GPUs, 1)
 	}
-	if t.Queue == "gpu" && t.GPUs == 0 {
-		t.GPUs = 1
+	if t.Trainer == TrainerLogistic {
+		t.Parameters = t.Parameters.withLogisticDefaults()
 	}
-	if t.Parameters.L2 == nil {
-		t.Parameters.L2 = new(1.0)
+	if t.Command != nil {
+		t.Command = new(t.Command.withDefaults())
 	}
-	if t.Parameters.MaxIterations == 0 {
-		t.Parameters.MaxIterations = 1000
-	}
-	if t.Parameters.Tolerance == 0 {
-		t.Parameters.Tolerance = 1e-7
+	if t.Sweep != nil {
+		t.Sweep = new(t.Sweep.withDefaults())
 	}
 	return t
 }
 
+func (c Command) withDefaults() Command {
+	orElse(&c.Data, "csv")
+	orElse(&c.TimeLimit, Duration(12*time.Hour))
+	orElse(&c.Silence, min(Duration(10*time.Minute), c.TimeLimit/2))
+	orElse(&c.Grace, Duration(8*time.Second))
+	orElse(&c.Retry.Attempts, 3)
+	if c.Retry.On == nil {
+		c.Retry.On = []string{RetrySignal, RetrySilence}
+	}
+	return c
+}
+
+func (s Serve) withDefaults() Serve {
+	orElse(&s.Format, ServeCSV)
+	if s.PositiveIndex == nil {
+		s.PositiveIndex = new(1)
+	}
+	orElse(&s.BatchRows, 1000)
+	orElse(&s.InFlight, 2)
+	orElse(&s.ReadyWithin, Duration(2*time.Minute))
+	orElse(&s.TimeLimit, Duration(time.Minute))
+	return s
+}
+
+func (w Sweep) withDefaults() Sweep {
+	orElse(&w.Goal, SweepMaximize)
+	orElse(&w.Parallel, 2)
+	if w.Method == SweepGrid {
+		orElse(&w.Trials, int(min(w.combinations(), mostTrials)))
+	}
+	if w.Method == SweepASHA && w.EarlyStop == nil {
+		w.EarlyStop = &EarlyStop{}
+	}
+	if w.EarlyStop != nil {
+		stop := *w.EarlyStop
+		orElse(&stop.First, 1)
+		orElse(&stop.Factor, 3)
+		w.EarlyStop = &stop
+	}
+	return w
+}
+
 func (m Monitor) withDefaults() Monitor {
-	if m.Every == 0 {
-		m.Every = Duration(time.Hour)
-	}
-	if m.Drift.FalseAlarms == 0 {
-		m.Drift.FalseAlarms = 0.01
-	}
-	if m.Drift.MinRows == 0 {
-		m.Drift.MinRows = 50
-	}
-	if m.Drift.Correction == "" {
-		m.Drift.Correction = "holm"
-	}
+	orElse(&m.Every, Duration(time.Hour))
+	orElse(&m.Drift.FalseAlarms, 0.01)
+	orElse(&m.Drift.MinRows, 50)
+	orElse(&m.Drift.Correction, "holm")
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,11 +37,22 @@ func TestReferenceListsEveryField(t *testing.T) {
 		for _, e := range r.enum {
 			require.Contains(t, row, "`"+e+"`", path)
 		}
-		if r.standard != nil && r.standard != 1.0 {
-			require.Contains(t, row, fmt.Sprintf("`%v`", strings.Replace(fmt.Sprint(r.standard), "1e-07", "1e-7", 1)), "default of %s", path)
+		if r.standard != nil {
+			require.Contains(t, row, fmt.Sprintf("`%s`", strings.ReplaceAll(fmt.Sprint(r.standard), " ", ", ")), "default of %s", path)
 		}
 		require.Equal(t, r.required, strings.Contains(row, "| required"), "required: %s", path)
 	})
+}
+
+func TestReferenceListsWhatTheLogisticTrainerTakes(t *testing.T) {
+	text := reference(t)
+	for _, r := range logisticRules {
+		row := regexp.MustCompile("(?m)^\\| `train.parameters." + r.name + "` \\| [a-z ]+ \\| `" + strings.Replace(fmt.Sprint(r.standard), "1e-07", "1e-7", 1) + "` \\| ")
+		require.True(t, row.MatchString(text), "docs/spec.md has no row for train.parameters.%s with its default", r.name)
+	}
+	for _, metric := range logisticMetrics {
+		require.True(t, strings.Contains(text, "`"+metric+"`"), metric)
+	}
 }
 
 func TestDocsDefineEveryMetricOfConditions(t *testing.T) {
@@ -59,36 +71,52 @@ func TestReferenceListsWhatIsNotAvailableYet(t *testing.T) {
 	}
 }
 
-// The YAML of the reference together is a legal spec.
+// The YAML of the reference together is a legal spec, with the built-in trainer and with a program.
 func TestReferenceExamplesAreLegal(t *testing.T) {
-	var all strings.Builder
+	var rest, builtIn strings.Builder
 	for _, block := range blocks(reference(t), "yaml") {
-		all.WriteString(block)
+		if strings.HasPrefix(block, "train:") {
+			builtIn.WriteString(block)
+		} else {
+			rest.WriteString(block)
+		}
 	}
-	text := strings.NewReplacer("[region]", "[sex]", "${ADULT_DIR}", "/data").Replace(all.String())
-	s := parse(t, text)
+	filled := strings.NewReplacer("[region]", "[sex]", "${ADULT_DIR}", "/data").Replace(rest.String())
+	s := parse(t, filled+builtIn.String())
 	require.Equal(t, "adult-income", s.Model)
 	require.Equal(t, 3, s.Retrain.MaxPerWeek)
+
+	programs := blocks(reference(t), "yaml program")
+	require.Len(t, programs, 1)
+	s = parse(t, filled+programs[0])
+	require.Equal(t, TrainerCommand, s.Train.Trainer)
+	require.NotNil(t, s.Train.Sweep)
+	require.NotEmpty(t, s.Serve.Run)
 }
 
 // Every mistake of the reference, made in an otherwise legal spec, gets the answer printed there.
 func TestReferenceMistakesGetTheirAnswers(t *testing.T) {
-	count := 0
-	for _, block := range blocks(reference(t), "mistake") {
-		lines := strings.Split(strings.TrimSpace(block), "\n")
-		for i := 0; i+1 < len(lines); i += 2 {
-			path, value, ok := strings.Cut(lines[i], ": ")
-			require.True(t, ok, lines[i])
-			answer, ok := strings.CutPrefix(lines[i+1], "-> ")
-			require.True(t, ok, lines[i+1])
-			field, message, _ := strings.Cut(answer, ": ")
-			got := strings.Join(refused(t, minimal, path+"="+value), "\n")
-			require.Contains(t, got, field, lines[i])
-			require.Contains(t, got, ": "+message, lines[i])
-			count++
+	for _, c := range []struct {
+		language, legal string
+		least           int
+	}{{"mistake", minimal, 25}, {"mistake program", program, 15}} {
+		count := 0
+		for _, block := range blocks(reference(t), c.language) {
+			lines := strings.Split(strings.TrimSpace(block), "\n")
+			for i := 0; i+1 < len(lines); i += 2 {
+				path, value, ok := strings.Cut(lines[i], ": ")
+				require.True(t, ok, lines[i])
+				answer, ok := strings.CutPrefix(lines[i+1], "-> ")
+				require.True(t, ok, lines[i+1])
+				field, message, _ := strings.Cut(answer, ": ")
+				got := strings.Join(refused(t, c.legal, path+"="+value), "\n")
+				require.Contains(t, got, field, lines[i])
+				require.Contains(t, got, ": "+message, lines[i])
+				count++
+			}
 		}
+		require.Greater(t, count, c.least, c.language)
 	}
-	require.Greater(t, count, 25)
 }
 
 func blocks(text, language string) []string {
@@ -104,6 +132,7 @@ func blocks(text, language string) []string {
 func TestReferenceBlocksAreYAML(t *testing.T) {
 	found := blocks(reference(t), "yaml")
 	require.GreaterOrEqual(t, len(found), 10)
+	found = append(found, blocks(reference(t), "yaml program")...)
 	for _, block := range found {
 		var v any
 		require.NoError(t, yaml.Unmarshal([]byte(block), &v), block)

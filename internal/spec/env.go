@@ -18,6 +18,9 @@ func fillIn(n *node, path string, env func(string) (string, bool), problems *[]P
 	if n.kind != textNode || !strings.Contains(n.text, "${") {
 		return
 	}
+	if keptOutOfHistory(path) {
+		env = func(string) (string, bool) { return "", true } // refused later, without the value ever being read
+	}
 	filled, used, err := expand(n.text, env)
 	if err != nil {
 		*problems = append(*problems, Problem{File: n.at.file, Line: n.at.line, Column: n.at.column, Path: path,

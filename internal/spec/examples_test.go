@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,18 +21,28 @@ func exampleFiles(t testing.TB) []string {
 	files, err := filepath.Glob("../../examples/*.yaml")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 3, "examples/*.yaml")
+	inFolders, err := filepath.Glob("../../examples/*/*.yaml")
+	require.NoError(t, err)
+	for _, file := range inFolders {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		if strings.Contains(string(raw), "kind: "+Kind) { // a program's folder holds YAML of its own as well
+			files = append(files, file)
+		}
+	}
 	return files
 }
 
+// exampleEnv has every variable, as if for folders.
 func exampleEnv(name string) (string, bool) {
-	return "/data/adult", name == "ADULT_DIR"
+	return "/data/" + strings.ToLower(name), true
 }
 
 func TestExamplesAreReadAndMeetTheSchema(t *testing.T) {
 	var schema map[string]any
 	require.NoError(t, json.Unmarshal(Schema(), &schema))
 	for _, file := range exampleFiles(t) {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		t.Run(strings.TrimPrefix(file, "../../examples/"), func(t *testing.T) {
 			s, err := Load(file, Options{Env: exampleEnv})
 			require.NoError(t, err)
 			require.NotEmpty(t, s.Gates.Conditions)
@@ -85,6 +96,19 @@ func violations(root, schema map[string]any, v any, path string) []string {
 		name := strings.TrimPrefix(ref, "#/$defs/")
 		return violations(root, root["$defs"].(map[string]any)[name].(map[string]any), v, path)
 	}
+	if condition, ok := schema["if"].(map[string]any); ok {
+		branch := "then"
+		if len(violations(root, condition, v, path)) > 0 {
+			branch = "else"
+		}
+		rest := maps.Clone(schema)
+		delete(rest, "if")
+		out := violations(root, rest, v, path)
+		if extra, ok := schema[branch].(map[string]any); ok {
+			out = append(out, violations(root, extra, v, path)...)
+		}
+		return out
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		return objectViolations(root, schema, v, path)
@@ -103,18 +127,28 @@ func violations(root, schema map[string]any, v any, path string) []string {
 }
 
 func objectViolations(root, schema map[string]any, v map[string]any, path string) []string {
-	if schema["type"] != "object" || schema["additionalProperties"] != false {
+	if kind, has := schema["type"]; has && kind != "object" {
 		return []string{path + ": an object"}
 	}
 	var out []string
-	properties := schema["properties"].(map[string]any)
+	properties, _ := schema["properties"].(map[string]any)
+	names, _ := schema["propertyNames"].(map[string]any)
 	for key, value := range v {
-		property, ok := properties[key].(map[string]any)
-		if !ok {
-			out = append(out, join(path, key)+": unknown")
-			continue
+		if pattern, has := names["pattern"].(string); has && !regexp.MustCompile(pattern).MatchString(key) {
+			out = append(out, join(path, key)+": a name that is refused")
 		}
-		out = append(out, violations(root, property, value, join(path, key))...)
+		property, has := properties[key]
+		if !has {
+			property = schema["additionalProperties"]
+		}
+		switch property := property.(type) {
+		case bool:
+			if !property {
+				out = append(out, join(path, key)+": unknown")
+			}
+		case map[string]any:
+			out = append(out, violations(root, property, value, join(path, key))...)
+		}
 	}
 	required, _ := schema["required"].([]any)
 	for _, key := range required {
@@ -126,6 +160,20 @@ func objectViolations(root, schema map[string]any, v map[string]any, path string
 }
 
 func scalarViolations(schema map[string]any, v any, path string) []string {
+	if choices, has := schema["anyOf"].([]any); has {
+		for _, choice := range choices {
+			if len(violations(schema, choice.(map[string]any), v, path)) == 0 {
+				return nil
+			}
+		}
+		return []string{path + ": none of the choices"}
+	}
+	if constant, has := schema["const"]; has {
+		if constant != v {
+			return []string{path + ": another constant"}
+		}
+		return nil
+	}
 	ok := false
 	switch v := v.(type) {
 	case string:

@@ -23,9 +23,6 @@ var later = []unavailable{
 	{"data.split.test_source.uri", "s3://...", hasScheme("s3", "s3a", "gs"), "copy the object to a file, or give a presigned https:// address"},
 	{"data.split.test_source.uri", "postgres://...", hasScheme("postgres", "postgresql"), "export the query to CSV or Parquet and give the file"},
 	{"data.split.test_source.query", "", nil, "export the query to CSV or Parquet and give the file"},
-	{"train.trainer", "command", equals("command"), "write trainer: logistic"},
-	{"train.command", "", nil, "write trainer: logistic and leave command out"},
-	{"train.sweep", "", nil, "set the values under train.parameters; try others with --set train.parameters.l2=..."},
 	{"gates.reliability", "", nil, "leave it out; each condition is answered on its estimate, with a 95 % interval shown beside it"},
 	{"gates.test_set", "", nil, "leave it out, and bring fresh test data after many runs"},
 	{"gates.conditions[]", "with a tolerance (+/-)", hasTolerance, "leave the tolerance out, as in accuracy > 0.80"},
@@ -36,7 +33,6 @@ var later = []unavailable{
 	{"monitor.performance", "", nil, "leave it out; drift of the columns and of the scores is watched"},
 	{"retrain.when.any[].new_rows", "", nil, "leave it out and use drift, or starter schedule create"},
 	{"retrain.when.any[].schedule", "", nil, "leave it out and use starter schedule create"},
-	{"serve", "", nil, "leave it out; the gateway serves the model"},
 	{"fairness", "", nil, "leave it out; write gates on fairness metrics, such as demographic_parity_difference[sex] < 0.2"},
 	{"privacy.budget", "", nil, "leave it out; write a gate on k_anonymity"},
 }

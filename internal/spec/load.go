@@ -93,7 +93,7 @@ func decode(name string, root *node, problems []Problem) (*Spec, error) {
 	if root.kind != mapNode {
 		return nil, fault(name, root.at.line, root.at.column, root.describe(), "expected a mapping with apiVersion, kind, model and so on")
 	}
-	d := &decoder{file: name, problems: problems, nodes: map[string]*node{}}
+	d := &decoder{file: name, problems: problems, nodes: map[string]*node{}, names: map[string]position{}}
 	for _, p := range problems {
 		if p.Path != "" {
 			d.bad = append(d.bad, p.Path)
@@ -110,12 +110,17 @@ func decode(name string, root *node, problems []Problem) (*Spec, error) {
 	return &s, nil
 }
 
-// ResolvePaths makes relative paths of data sources absolute, taking them from the folder baseDir. Addresses with a
-// scheme stay as they are.
+// ResolvePaths makes relative paths of data sources and of the training program's code absolute, taking them from the
+// folder baseDir. Addresses with a scheme stay as they are.
 func (s *Spec) ResolvePaths(baseDir string) {
 	s.Data.Source.resolve(baseDir)
 	if s.Data.Split.TestSource != nil {
 		s.Data.Split.TestSource.resolve(baseDir)
+	}
+	if c := s.Train.Command; c != nil && c.Code != "" && !filepath.IsAbs(c.Code) {
+		resolved := *c // the spec this one was copied from may share the command
+		resolved.Code = filepath.Join(baseDir, c.Code)
+		s.Train.Command = &resolved
 	}
 }
 

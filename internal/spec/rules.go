@@ -13,9 +13,12 @@ type rule struct {
 	least    float64 // of a number; -Inf: none
 	most     float64 // +Inf: none
 	above    bool    // the number must be greater than least
-	filled   bool    // a list needs an element
+	filled   bool    // a list or mapping needs an element
 	distinct bool    // a list has no element twice
 	standard any     // default
+
+	names        string // of a mapping whose keys the user chooses: their pattern; with namesInWords in words
+	namesInWords string
 }
 
 var infinity = math.Inf(1)
@@ -53,6 +56,24 @@ func aboveZero(field, says string, most float64) rule {
 	return rule{field: field, says: says, most: most, above: true}
 }
 
+func parameters(field, says string) rule {
+	r := plain(field, says)
+	r.names, r.namesInWords = parameterPattern, parameterInWords
+	return r
+}
+
+// environment takes variables for a program.
+func environment(field string) rule {
+	r := argument(field, "Variables for the program besides those of Assay. They are stored, and no place for secrets: let the worker pass these on with --pass-env.")
+	r.names, r.namesInWords = variablePattern, variableInWords
+	return r
+}
+
+// argument takes any text that a program can be given.
+func argument(field, says string) rule {
+	return rule{field: field, says: says, least: -infinity, most: infinity, pattern: `^[^\x00]*$`, inWords: "text"}
+}
+
 func plain(field, says string) rule {
 	return rule{field: field, says: says, least: -infinity, most: infinity}
 }
@@ -77,6 +98,7 @@ var rules = []rule{
 	text("Spec.purpose", "What the model is for, and what it is not for. Reviewers read it first.").must(),
 	plain("Spec.data", "Where examples come from and how they are read.").must(),
 	plain("Spec.train", "The trainer, its parameters and where it runs.").must(),
+	plain("Spec.serve", "With trainer: command, the server that answers for the model."),
 	plain("Spec.evaluate", "How scores become decisions and which slices are reported."),
 	plain("Spec.privacy", "Which columns could identify a person together."),
 	plain("Spec.gates", "Conditions a candidate must meet before people are asked."),
@@ -133,14 +155,67 @@ var rules = []rule{
 	number("Range.min", "At least this many.", 0, infinity),
 	number("Range.max", "At most this many.", 0, infinity),
 
-	choice("Train.trainer", "The training program.", nil, "logistic").must(),
+	choice("Train.trainer", "The training program.", nil, TrainerLogistic, TrainerCommand).must(),
 	choice("Train.queue", "Workers to run on.", "cpu", "cpu", "gpu"),
 	number("Train.gpus", "Devices per training job, with queue: gpu (then 1 unless set).", 1, 64),
-	plain("Train.parameters", "Parameters of the trainer."),
+	number("Train.priority", "Jobs of a lower number go first on a queue; 3 unless set.", 1, 5),
+	name("Train.team", "Jobs of different teams take turns on a queue."),
+	plain("Train.command", "With trainer: command, the program that trains."),
+	parameters("Train.parameters", "Parameters of the trainer, by name. A command gets each as an argument --name value."),
+	plain("Train.sweep", "Search for good parameters: many trainings, of which the best one is the candidate."),
 
-	number("Parameters.l2", "Strength of the L2 penalty on standardised features; 0 for none.", 0, infinity).otherwise(1.0),
-	number("Parameters.max_iterations", "Most iterations of L-BFGS.", 1, 1e6).otherwise(1000),
-	aboveZero("Parameters.tolerance", "Stop when the largest entry of the gradient, per example, is below this.", 1).otherwise(1e-7),
+	name("Command.code", "Folder (relative to the spec's) that is copied into the store and in which the program runs.").
+		matching(`^[^\x00-\x1f\x7f]{1,1000}$`, "the path of a folder, on one line").must(),
+	argument("Command.run", "The program and its fixed arguments; parameters follow as --name value.").nonEmpty().must(),
+	choice("Command.data", "Format of the rows the program is given.", "csv", "csv", "parquet"),
+	environment("Command.environment"),
+	plain("Command.metric_definitions", "Metrics to find in the program's output, besides those it writes as JSON lines.").nonEmpty(),
+	plain("Command.time_limit", "Longest time of one attempt, at least 1s.").otherwise("12h"),
+	plain("Command.silence", "Longest time without output or checkpoint, shorter than time_limit; 10m, or half of time_limit where that is shorter.").otherwise("10m"),
+	plain("Command.grace", "Time between the request to end and the end by force, at most 5m.").otherwise("8s"),
+	plain("Command.retry", "Which ends of the program are tried again."),
+
+	name("MetricDefinition.name", "Name of the metric.").must(),
+	rule{field: "MetricDefinition.regex", says: "Regular expression (RE2) whose first group is the number.", required: true,
+		pattern: `^[^\x00]{1,1000}$`, inWords: "a regular expression of 1 to 1000 characters, on one line"},
+
+	number("Retry.attempts", "Failures of the program in all, the last one included.", 1, 20).otherwise(3),
+	rule{field: "Retry.on", says: "Ends that are tried again; others fail the lifecycle at once.", filled: true, distinct: true,
+		enum:     []string{RetrySignal, RetrySilence, RetryExit, RetryOutOfMemory, RetryTimeLimit},
+		standard: []string{RetrySignal, RetrySilence}},
+
+	argument("Serve.run", "The server and its arguments; {port} and {model_dir} are filled in.").nonEmpty().must(),
+	choice("Serve.format", "Format of the rows sent to POST /invocations.", ServeCSV,
+		ServeCSV, ServeCSVNoHeader, ServeDataframeSplit, ServeDataframeRecords, ServeInstances),
+	number("Serve.positive_index", "Where an answer holds one number a class: the place of the positive one, from 0.", 0, 1000).otherwise(1),
+	number("Serve.batch_rows", "Most rows of one request.", 1, 100_000).otherwise(1000),
+	number("Serve.in_flight", "Most requests at once.", 1, 64).otherwise(2),
+	plain("Serve.ready_within", "Time the server has until GET /ping answers 200.").otherwise("2m"),
+	plain("Serve.time_limit", "Longest time of one request.").otherwise("1m"),
+	environment("Serve.environment"),
+
+	choice("Sweep.method", "How the search proceeds: asha is random with early_stop.", nil,
+		SweepGrid, SweepRandom, SweepSobol, SweepLatinHypercube, SweepTPE, SweepASHA).must(),
+	name("Sweep.metric", "What trials are compared by: a metric of the program's output, or validation_auc and the like of a built-in trainer.").must(),
+	choice("Sweep.goal", "Whether more or less of the metric is better.", SweepMaximize, SweepMaximize, SweepMinimize),
+	parameters("Sweep.parameters", "Ranges of the parameters searched; they take the place of train.parameters of the same name.").nonEmpty().must(),
+	number("Sweep.trials", "Most trials; of a grid, otherwise all. Other methods need one of trials, hours and gpu_hours, latin_hypercube needs trials.", 1, mostTrials),
+	aboveZero("Sweep.hours", "No trial starts after so many hours.", 8784),
+	aboveZero("Sweep.gpu_hours", "With queue: gpu, no trial starts after so many hours of devices.", 1e6),
+	number("Sweep.parallel", "Trials at once.", 1, 64).otherwise(2),
+	number("Sweep.seed", "Another seed, another search.", -infinity, infinity),
+	plain("Sweep.early_stop", "Ends trials that are worse than most at the same point."),
+
+	plain("SweepRange.min", "Least value."),
+	plain("SweepRange.max", "Greatest value."),
+	choice("SweepRange.scale", "log: equal ratios are equally likely, as for a learning rate.", ScaleLinear, ScaleLinear, ScaleLog),
+	plain("SweepRange.integer", "Whole numbers only."),
+	number("SweepRange.points", "With method: grid, how many values from min to max; of integers, otherwise all.", 1, mostValues),
+	plain("SweepRange.values", "The values to choose from, in place of min and max.").nonEmpty(),
+
+	name("EarlyStop.by", "Field of the program's output that counts what a trial used, such as epoch; otherwise how often it reported the metric."),
+	number("EarlyStop.first", "Where trials are compared first, counted in by.", 1, 1e9).otherwise(1),
+	number("EarlyStop.factor", "They are compared at first, first*factor, first*factor^2 and so on; the best 1/factor go on.", 2, 100).otherwise(3),
 
 	number("Evaluate.threshold", "A row is predicted positive when its score is at least this.", 0, 1).otherwise(0.5),
 	names("Evaluate.slices", "Columns whose values are reported one by one, besides the protected ones."),

@@ -17,7 +17,7 @@ func Schema() []byte {
 		RequiredFromJSONSchemaTags: true, // the rules say what is required
 		FieldNameTag:               "yaml",
 		ExpandedStruct:             true,
-		Mapper:                     durationSchema,
+		Mapper:                     scalarSchema,
 	}
 	s := r.Reflect(&Spec{})
 	s.Title = "Assay spec"
@@ -28,6 +28,7 @@ func Schema() []byte {
 			describe(def, t)
 		}
 	}
+	describeTrainers(s.Definitions["Train"])
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		panic("schema of the spec: " + err.Error()) // depends on the types and rules only; tested
@@ -35,22 +36,45 @@ func Schema() []byte {
 	return append(out, '\n')
 }
 
-func durationSchema(t reflect.Type) *jsonschema.Schema {
-	if t != reflect.TypeFor[Duration]() {
-		return nil
+// scalarSchema describes the types that a spec shows as other than they are in Go.
+func scalarSchema(t reflect.Type) *jsonschema.Schema {
+	scalar := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "number"}, {Type: "string"}, {Type: "boolean"}}}
+	switch t {
+	case reflect.TypeFor[Duration]():
+		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, MinLength: new(uint64(1)), Examples: []any{"90s", "10m", "1h30m", "3d"}}
+	case scalarType:
+		return scalar
+	case reflect.TypeFor[Parameters]():
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: scalar}
 	}
-	return &jsonschema.Schema{Type: "string", Pattern: durationPattern, MinLength: new(uint64(1)), Examples: []any{"90s", "10m", "1h30m", "3d"}}
+	return nil
+}
+
+// describeTrainers says what a spec needs beside each trainer: a built-in one its own parameters, a command the command.
+func describeTrainers(train *jsonschema.Schema) {
+	parameters := jsonschema.NewProperties()
+	for _, r := range logisticRules {
+		property := &jsonschema.Schema{Type: "number"}
+		if r.whole {
+			property.Type = "integer"
+		}
+		r.describe(property)
+		parameters.Set(r.name, property)
+	}
+	builtIn, logistic := jsonschema.NewProperties(), jsonschema.NewProperties()
+	builtIn.Set("trainer", &jsonschema.Schema{Const: TrainerLogistic})
+	logistic.Set("parameters", &jsonschema.Schema{Type: "object", Properties: parameters, AdditionalProperties: jsonschema.FalseSchema})
+	logistic.Set("command", jsonschema.FalseSchema)
+	train.If = &jsonschema.Schema{Properties: builtIn}
+	train.Then = &jsonschema.Schema{Properties: logistic}
+	train.Else = &jsonschema.Schema{Required: []string{"command"}}
 }
 
 // structTypes are the types below Spec.
 func structTypes() []reflect.Type {
 	var types []reflect.Type
 	walkFields(reflect.TypeFor[Spec](), "", func(_ string, f reflect.StructField, _ rule) {
-		t := f.Type
-		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-			t = t.Elem()
-		}
-		if t.Kind() == reflect.Struct {
+		if t, _ := innermost(f.Type); t.Kind() == reflect.Struct && t != scalarType {
 			types = append(types, t)
 		}
 	})
@@ -82,6 +106,13 @@ func (r rule) describe(s *jsonschema.Schema) {
 			s.MinItems = new(uint64(1))
 		}
 		value = s.Items
+	}
+	if r.names != "" {
+		s.PropertyNames = &jsonschema.Schema{Pattern: r.names}
+		if r.filled {
+			s.MinProperties = new(uint64(1))
+		}
+		value = s.AdditionalProperties
 	}
 	if r.pattern != "" {
 		value.Pattern = r.pattern

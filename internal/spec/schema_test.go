@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,7 +65,40 @@ func TestSchemaShowsPatternsEnumsRangesAndDefaults(t *testing.T) {
 	require.Equal(t, 100.0, at("CanaryStep", "traffic")["maximum"])
 	require.Equal(t, []any{"requester"}, at("Review", "separate")["items"].(map[string]any)["enum"])
 	require.Equal(t, 1.0, at("Review", "quorum")["minItems"])
+	require.Equal(t, parameterPattern, at("Train", "parameters")["propertyNames"].(map[string]any)["pattern"])
+	require.Len(t, at("Train", "parameters")["additionalProperties"].(map[string]any)["anyOf"], 3)
+	require.Equal(t, map[string]any{"type": "string", "pattern": `^[^\x00]*$`}, at("Serve", "environment")["additionalProperties"])
+	require.Equal(t, map[string]any{"$ref": "#/$defs/SweepRange"}, at("Sweep", "parameters")["additionalProperties"])
+	require.Equal(t, 1.0, at("Sweep", "parameters")["minProperties"])
+	require.Len(t, at("SweepRange", "values")["items"].(map[string]any)["anyOf"], 3)
+	require.NotContains(t, schema["$defs"], "Value")
+	require.NotContains(t, schema["$defs"], "Parameters")
 	require.NotContains(t, string(Schema()), "reliability", "fields that are not available yet are not offered")
+}
+
+func TestSchemaAcceptsProgramsAndKnowsWhatEachTrainerTakes(t *testing.T) {
+	var schema map[string]any
+	require.NoError(t, json.Unmarshal(Schema(), &schema))
+	inSchema := func(text string) []string {
+		var written any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &written))
+		return violations(schema, schema, asJSON(t, written), "spec")
+	}
+	require.Empty(t, inSchema(program))
+	require.Empty(t, violations(schema, schema, asJSON(t, parse(t, program, "train.parameters={a: 1, b: x, c: true}", "train.sweep.method=asha")), "spec"))
+	for text, want := range map[string]string{
+		change(t, "trainer: logistic", "trainer: logistic\n  parameters: {epochs: 3}"):                   "spec.train.parameters.epochs: unknown",
+		change(t, "trainer: logistic", "trainer: logistic\n  parameters: {l2: -1}"):                      "spec.train.parameters.l2: refused",
+		change(t, "trainer: logistic", "trainer: logistic\n  parameters: {max_iterations: 1.5}"):         "spec.train.parameters.max_iterations: refused",
+		change(t, "trainer: logistic", "trainer: logistic\n  command: {code: ., run: [x]}"):              "spec.train.command: unknown",
+		change(t, "trainer: logistic", "trainer: command"):                                               "spec.train.command: missing",
+		changeProgram(t, "  sweep:", "  parameters: {--lr: 1}\n  sweep:"):                                "spec.train.parameters.--lr: a name that is refused",
+		changeProgram(t, "  sweep:", "  parameters: {lr: [1]}\n  sweep:"):                                "spec.train.parameters.lr: a list",
+		changeProgram(t, "MODE: fast", "MODE: 1"):                                                        "spec.train.command.environment.MODE: refused",
+		changeProgram(t, "lr: {min: 0.0001, max: 0.1, scale: log}", "lr: {min: 1, max: 2, scale: cube}"): "spec.train.sweep.parameters.lr.scale: refused",
+	} {
+		require.Contains(t, inSchema(text), want)
+	}
 }
 
 // The defaults the schema announces are those WithDefaults fills in.
@@ -84,11 +118,11 @@ func TestDefaultsOfTheSchemaAreApplied(t *testing.T) {
 	}
 	announced := 0
 	walkFields(reflect.TypeFor[Spec](), "", func(path string, _ reflect.StructField, r rule) {
-		if r.standard != nil && !strings.Contains(path, ".csv.") {
+		if r.standard != nil && !strings.Contains(path, ".csv.") && !strings.HasSuffix(path, ".scale") {
 			announced++
 		}
 	})
-	require.Equal(t, 12, announced, "a new default needs a line above")
+	require.Equal(t, 25, announced, "a new default needs a line above or in the test of a program's defaults")
 	require.Equal(t, 1, parse(t, minimal, "train.queue=gpu").Train.GPUs)
 }
 

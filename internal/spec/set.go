@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,6 +48,7 @@ func parseSet(arg string) (override, error) {
 	if err != nil {
 		return override{}, err
 	}
+	steps = withNames(steps)
 	if len(arg) > maxBytes {
 		return override{}, fmt.Errorf("the value has %d bytes, at most %d are read", len(value), maxBytes)
 	}
@@ -79,6 +82,52 @@ func parsePath(path string) ([]step, error) {
 		return nil, fmt.Errorf("the path has more than %d parts", maxDepth)
 	}
 	return steps, nil
+}
+
+// withNames joins the steps that a name of the user's was divided into, since such names may hold dots.
+func withNames(steps []step) []step {
+	t := reflect.TypeFor[Spec]()
+	for i, s := range steps {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		switch t.Kind() {
+		case reflect.Struct:
+			fields := fieldsOf(t)
+			j := slices.IndexFunc(fields, func(f field) bool { return f.key == s.key })
+			if j < 0 {
+				return steps
+			}
+			t = t.Field(fields[j].index).Type
+		case reflect.Slice:
+			t = t.Elem()
+		case reflect.Map:
+			return slices.Concat(steps[:i], joined(steps[i:], t.Elem()))
+		default:
+			return steps
+		}
+	}
+	return steps
+}
+
+// joined makes one step of those that name an element of type t; what follows is a field of the element.
+func joined(steps []step, t reflect.Type) []step {
+	end := len(steps)
+	if t.Kind() == reflect.Struct && t != scalarType {
+		for i := 1; i < len(steps); i++ {
+			if slices.Contains(keysOf(fieldsOf(t)), steps[i].key) {
+				end = i
+			}
+		}
+	}
+	parts := make([]string, end)
+	for i, s := range steps[:end] {
+		if s.key == "" {
+			return steps
+		}
+		parts[i] = s.key
+	}
+	return append([]step{{key: strings.Join(parts, ".")}}, steps[end:]...)
 }
 
 // apply walks to the place the path names, making mappings and lists that are not there, and puts the value in it.

@@ -21,6 +21,7 @@ type Spec struct {
 	Purpose    string   `json:"purpose" yaml:"purpose"` // what it is for, and what it is not for
 	Data       Data     `json:"data" yaml:"data"`
 	Train      Train    `json:"train" yaml:"train"`
+	Serve      *Serve   `json:"serve,omitempty" yaml:"serve,omitempty"` // with train.trainer command, and only then
 	Evaluate   Evaluate `json:"evaluate,omitzero" yaml:"evaluate,omitempty"`
 	Privacy    Privacy  `json:"privacy,omitzero" yaml:"privacy,omitempty"`
 	Gates      Gates    `json:"gates,omitzero" yaml:"gates,omitempty"`
@@ -95,21 +96,6 @@ type Expectation struct {
 type Range struct {
 	Min *int64 `json:"min,omitempty" yaml:"min,omitempty"`
 	Max *int64 `json:"max,omitempty" yaml:"max,omitempty"`
-}
-
-// Train chooses the trainer, its parameters and where it runs.
-type Train struct {
-	Trainer    string     `json:"trainer" yaml:"trainer"`                 // logistic
-	Queue      string     `json:"queue,omitempty" yaml:"queue,omitempty"` // cpu (default) or gpu
-	GPUs       int        `json:"gpus,omitempty" yaml:"gpus,omitempty"`   // 1 with queue gpu
-	Parameters Parameters `json:"parameters,omitzero" yaml:"parameters,omitempty"`
-}
-
-// Parameters of the logistic trainer.
-type Parameters struct {
-	L2            *float64 `json:"l2,omitempty" yaml:"l2,omitempty"`                         // penalty strength, default 1.0
-	MaxIterations int      `json:"max_iterations,omitempty" yaml:"max_iterations,omitempty"` // default 1000
-	Tolerance     float64  `json:"tolerance,omitempty" yaml:"tolerance,omitempty"`           // of the gradient's largest entry per example, default 1e-7
 }
 
 // Evaluate says how scores become decisions and which slices are reported besides the protected groups.

@@ -123,7 +123,7 @@ retrain: {when: {any: [drift]}, cooldown: 1w, max_per_week: 2}
 				{Name: "hours", SQL: "select true"},
 			},
 		},
-		Train:    Train{Trainer: "logistic", Queue: "gpu", GPUs: 2, Parameters: Parameters{L2: new(0.0), MaxIterations: 50, Tolerance: 1e-5}},
+		Train:    Train{Trainer: "logistic", Queue: "gpu", GPUs: 2, Parameters: Parameters{"l2": Number(0), "max_iterations": Number(50), "tolerance": Number(1e-5)}},
 		Evaluate: Evaluate{Threshold: new(0.3), Slices: []string{"sex"}},
 		Privacy:  Privacy{QuasiIdentifiers: []string{"age", "sex"}},
 		Gates:    Gates{Inconclusive: "fail", Conditions: []string{"recall[sex=Male] >= 0.6"}},
@@ -262,7 +262,7 @@ func TestSet(t *testing.T) {
 	require.Equal(t, "other", s.Model)
 	require.Equal(t, int64(8), s.Data.Split.Seed)
 	require.Equal(t, []string{"accuracy > 0.7", "recall[sex=a=b] > 0.5"}, s.Gates.Conditions)
-	require.Equal(t, 0.5, *s.Train.Parameters.L2)
+	require.Equal(t, Number(0.5), s.Train.Parameters["l2"])
 	require.Equal(t, Duration(48*time.Hour), s.Review.Deadline)
 	require.True(t, *s.Data.Source.CSV.Header)
 	require.Equal(t, []string{"?", "n/a"}, s.Data.Source.CSV.Unknown)
@@ -333,4 +333,7 @@ func TestDigestIsOfTheMeaning(t *testing.T) {
 	require.NotEqual(t, a.Digest(), parse(t, minimal, "data.split.seed=1").Digest())
 	require.Contains(t, string(a.Canonical()), `"auc > 0.8"`)
 	require.Contains(t, string(a.Canonical()), `"deadline":"72h"`)
+	require.Contains(t, string(a.Canonical()), `"parameters":{"l2":1,"max_iterations":1000,"tolerance":1e-7}`)
+	require.Equal(t, "sha256:e34cccbbb4edf550c8c27d147dec1efd3d44889fa1a553210f145620a3ff7b52", a.Digest().String(),
+		"stored specs are found by their digest: a new field must not change the bytes of specs without it")
 }

@@ -37,10 +37,13 @@ var Order = []Name{Admit, Ingest, Validate, Prepare, Train, Evaluate, Fairness, 
 // Activity names, as registered with Temporal. They are public API: never renamed.
 const (
 	ActivityAdmit            = "Admit"
+	ActivityPackage          = "Package"
 	ActivityIngest           = "Ingest"
 	ActivityValidate         = "Validate"
 	ActivityPrepare          = "Prepare"
 	ActivityTrain            = "Train"
+	ActivityFileTrials       = "FileTrials"
+	ActivityReportSweep      = "ReportSweep"
 	ActivityEvaluate         = "Evaluate"
 	ActivityFairness         = "Fairness"
 	ActivityExplain          = "Explain"
@@ -65,13 +68,20 @@ const (
 type Answer struct {
 	Cached  bool   `json:"cached,omitempty"` // answered from the store: an identical stage was done before
 	Summary string `json:"summary"`          // one line for people
+	Usage   Usage  `json:"usage,omitzero"`   // what computing the answer took; nothing when it came from the store
 }
 
 // Outline is the line and whether the answer came from the store.
 func (a Answer) Outline() (summary string, cached bool) { return a.Summary, a.Cached }
 
 // FromStore marks an answer that was not computed anew.
-func (a *Answer) FromStore() { a.Cached = true }
+func (a *Answer) FromStore() { a.Cached, a.Usage = true, Usage{} }
+
+// Spent is what computing the answer took.
+func (a Answer) Spent() Usage { return a.Usage }
+
+// Spend notes what computing the answer took.
+func (a *Answer) Spend(u Usage) { a.Usage = a.Usage.Plus(u) }
 
 // Trigger says why a lifecycle was started.
 type Trigger struct {
@@ -87,15 +97,21 @@ type AdmitInput struct {
 
 // Plan is what the workflow itself needs of a checked spec.
 type Plan struct {
-	Model        string       `json:"model"`
-	Owner        string       `json:"owner"`
-	Queue        string       `json:"queue"` // cpu or gpu
-	TestSource   bool         `json:"test_source"`
-	Inconclusive string       `json:"inconclusive"`
-	Review       spec.Review  `json:"review"`
-	Rollout      spec.Rollout `json:"rollout"`
-	Monitor      spec.Monitor `json:"monitor"`
-	Retrain      spec.Retrain `json:"retrain"`
+	Model        string        `json:"model"`
+	Owner        string        `json:"owner"`
+	Queue        string        `json:"queue"` // cpu or gpu
+	GPUs         int           `json:"gpus,omitempty"`
+	Priority     int           `json:"priority,omitempty"` // 1 (first) to 5; 0 is the queue's own
+	Team         string        `json:"team,omitempty"`
+	Program      bool          `json:"program,omitempty"`   // a user's program trains; its code is packaged first
+	TimeLimit    spec.Duration `json:"time_limit,omitzero"` // of one attempt of such a program
+	Sweep        *spec.Sweep   `json:"sweep,omitempty"`
+	TestSource   bool          `json:"test_source"`
+	Inconclusive string        `json:"inconclusive"`
+	Review       spec.Review   `json:"review"`
+	Rollout      spec.Rollout  `json:"rollout"`
+	Monitor      spec.Monitor  `json:"monitor"`
+	Retrain      spec.Retrain  `json:"retrain"`
 }
 
 // Admitted is a checked spec, stored.
@@ -156,22 +172,6 @@ type Prepared struct {
 
 // Refs are the blobs the answer needs.
 func (a Prepared) Refs() []artifact.Ref { return append([]artifact.Ref{a.Prepared}, a.Parts...) }
-
-// TrainInput names the parts to train on.
-type TrainInput struct {
-	Spec     artifact.Ref `json:"spec"`
-	Prepared artifact.Ref `json:"prepared"`
-}
-
-// Trained is a candidate model.
-type Trained struct {
-	Answer
-	Model    artifact.Ref `json:"model"`
-	Manifest artifact.Ref `json:"manifest"`
-}
-
-// Refs are the blobs the answer needs.
-func (a Trained) Refs() []artifact.Ref { return []artifact.Ref{a.Model, a.Manifest} }
 
 // AuditInput names what an audit looks at. Fields an audit does not need may be zero.
 type AuditInput struct {
@@ -239,6 +239,9 @@ type Evidence struct {
 	Privacy       artifact.Ref `json:"privacy"`
 	Verdicts      artifact.Ref `json:"verdicts"`
 	Verdict       gate.Verdict `json:"verdict"`
+	Code          artifact.Ref `json:"code,omitzero"`  // of trainer command
+	Sweep         artifact.Ref `json:"sweep,omitzero"` // JSON of a search.Report
+	Usage         []StageUsage `json:"usage,omitempty"`
 }
 
 // DossierInput asks for the dossier of a lifecycle; Created is the workflow's time.

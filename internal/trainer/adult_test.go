@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/assay-ml/assay/internal/model"
-	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
@@ -125,7 +124,7 @@ func TestAdultAgreesWithScikitLearn(t *testing.T) {
 
 	one := 1.0
 	in := adultInput(readAdult(t, "adult_train.csv"), "fnlwgt", "education")
-	in.Parameters = spec.Parameters{L2: &one}
+	in.Settings = Settings{L2: &one}
 	out, err := logistic{}.Train(t.Context(), in, nil)
 	require.NoError(t, err)
 

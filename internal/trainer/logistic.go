@@ -8,27 +8,11 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/model"
-	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
 )
 
 // logisticVersion changes whenever equal input may give other bytes.
 const logisticVersion = "1"
-
-// Defaults fills the fields of p that are not set: l2 1.0, max_iterations 1000, tolerance 1e-7.
-func Defaults(p spec.Parameters) spec.Parameters {
-	if p.L2 == nil {
-		one := 1.0
-		p.L2 = &one
-	}
-	if p.MaxIterations == 0 {
-		p.MaxIterations = 1000
-	}
-	if p.Tolerance == 0 {
-		p.Tolerance = 1e-7
-	}
-	return p
-}
 
 // logistic fits a model.Logistic by minimising an objective; see that type for the formula. Numbers are standardised
 // with the weighted mean and standard deviation of the training rows; a row of weight k counts as k equal rows, one of
@@ -36,7 +20,7 @@ func Defaults(p spec.Parameters) spec.Parameters {
 type logistic struct{}
 
 func (logistic) Train(ctx context.Context, in Input, progress func(Progress)) (Output, error) {
-	in.Parameters = Defaults(in.Parameters)
+	in.Settings = in.Settings.withDefaults()
 	if err := check(in); err != nil {
 		return Output{}, err
 	}
@@ -48,12 +32,12 @@ func (logistic) Train(ctx context.Context, in Input, progress func(Progress)) (O
 	if err != nil {
 		return Output{}, err
 	}
-	o := newObjective(d, l, *in.Parameters.L2)
-	m, err := minimise(ctx, o, in.Parameters.MaxIterations, in.Parameters.Tolerance, progress)
+	o := newObjective(d, l, *in.Settings.L2)
+	m, err := minimise(ctx, o, in.Settings.MaxIterations, in.Settings.Tolerance, progress)
 	if err != nil {
 		return Output{}, err
 	}
-	if *in.Parameters.L2 == 0 && o.separates(m.x) {
+	if *in.Settings.L2 == 0 && o.separates(m.x) {
 		d.warn("the features tell the classes apart without error, so that without a penalty the coefficients have no best value; set l2 above 0")
 	}
 	fitted := assemble(in, l, d, m.x)
@@ -65,7 +49,7 @@ func (logistic) Train(ctx context.Context, in Input, progress func(Progress)) (O
 }
 
 func check(in Input) error {
-	p := in.Parameters
+	p := in.Settings
 	switch {
 	case *p.L2 < 0 || math.IsNaN(*p.L2) || math.IsInf(*p.L2, 0):
 		return &InputError{Problem: fmt.Sprintf("train.parameters.l2 is %g", *p.L2), Advice: "give a finite number of 0 or more"}
@@ -144,7 +128,7 @@ func manifest(in Input, l labels, d *design, m minimum, b []byte) model.Manifest
 		Target:         in.Target,
 		Positive:       in.Positive,
 		Features:       in.Features,
-		Parameters:     in.Parameters,
+		Parameters:     in.Settings.parameters(),
 		Seed:           in.Seed,
 		Training:       model.Data{Ref: in.Training, Rows: in.Frame.Rows},
 		Fit:            model.Fit{Iterations: m.iterations, Objective: m.objective, GradientNorm: m.gradientNorm, Converged: m.converged},
@@ -161,7 +145,7 @@ func manifest(in Input, l labels, d *design, m minimum, b []byte) model.Manifest
 	if !m.converged {
 		out.Warnings = append(out.Warnings, fmt.Sprintf(
 			"training did not converge: %s with the gradient at %.3g, above the tolerance %.3g; raise max_iterations, l2 or the tolerance",
-			m.why, m.gradientNorm, in.Parameters.Tolerance))
+			m.why, m.gradientNorm, in.Settings.Tolerance))
 	}
 	if in.Device != nil {
 		out.Warnings = append(out.Warnings, "the logistic trainer computes on the CPU; the device was held and not used")

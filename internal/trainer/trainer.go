@@ -10,7 +10,6 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/model"
-	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
 )
 
@@ -22,12 +21,12 @@ const (
 
 // Input is everything a trainer uses. What only the manifest records says so.
 type Input struct {
-	Frame      *table.Frame    // training rows: the features, the target, the weights
-	Features   []string        // columns the model may use, in the order its schema lists them
-	Target     string          // column with exactly two values and none missing
-	Positive   string          // the target's value whose probability is learnt
-	Weight     string          // column of non-negative sample weights; "" weighs all rows 1
-	Parameters spec.Parameters // zero fields take the defaults of Defaults
+	Frame    *table.Frame // training rows: the features, the target, the weights
+	Features []string     // columns the model may use, in the order its schema lists them
+	Target   string       // column with exactly two values and none missing
+	Positive string       // the target's value whose probability is learnt
+	Weight   string       // column of non-negative sample weights; "" weighs all rows 1
+	Settings Settings     // of the logistic trainer; zero fields take the defaults
 
 	Seed           int64          // of all randomness; the logistic trainer uses none
 	Device         *device.Device // accelerator held for this training; nil on a CPU worker

@@ -96,16 +96,29 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			waiting, err := retries(c.Context(), t, s.Lifecycle)
+			under, err := pending(c.Context(), t, s.Lifecycle)
 			if err != nil {
 				return err
 			}
+			var sweep *workflows.SweepStatus
+			if s.Sweep != "" {
+				if found, err := querySweep(c.Context(), t, s.Sweep); err == nil {
+					sweep = &found
+				}
+			}
 			return a.show(struct {
 				workflows.Status
-				Retrying []retry `json:"retrying,omitempty"`
-			}{s, waiting}, func(w io.Writer) {
+				underWay
+				Search *workflows.SweepStatus `json:"search,omitempty"`
+			}{s, under, sweep}, func(w io.Writer) {
 				printStatus(w, s)
-				for _, r := range waiting {
+				if sweep != nil && s.Result == nil {
+					fmt.Fprintln(w, sweepLine(*sweep))
+				}
+				if under.Training != nil {
+					fmt.Fprintln(w, "training: "+progressText(*under.Training))
+				}
+				for _, r := range under.Retrying {
 					fmt.Fprintln(w, r)
 				}
 			})
@@ -119,6 +132,9 @@ func printStatus(w io.Writer, s workflows.Status) {
 		switch {
 		case !line.Finished.IsZero():
 			fmt.Fprintln(w, stageLine(line))
+			if used := usageText(line.Usage); used != "" {
+				fmt.Fprintf(w, "%30s%s\n", "", used)
+			}
 		case line.State == workflows.Running:
 			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-9s running since %s  %s", line.Stage, line.Started.Local().Format(time.DateTime), line.Summary), " "))
 		}

@@ -152,18 +152,23 @@ func (a *app) follow(ctx context.Context, t client.Client, id string) error {
 				view.trouble(err)
 				continue
 			}
+			if status.Sweep != "" && (status.Stage == stage.Train || !view.swept) {
+				if s, err := querySweep(ctx, t, status.Sweep); err == nil { // it may not have started yet
+					view.sweep(s)
+				}
+			}
 			view.update(status)
-			if ticks++; ticks%retryTicks == 0 {
-				if waiting, err := retries(ctx, t, id); err == nil { // the next tick says when Temporal is away
-					view.retrying(waiting)
+			if ticks++; ticks%pendingTicks == 0 {
+				if under, err := pending(ctx, t, id); err == nil { // the next tick says when Temporal is away
+					view.underWay(under)
 				}
 			}
 		}
 	}
 }
 
-// retryTicks is after how many looks at the status the work that is tried again is looked at.
-const retryTicks = 8
+// pendingTicks is after how many looks at the status the work that is under way is looked at.
+const pendingTicks = 4
 
 // conclude prints how a lifecycle ended.
 func (a *app) conclude(id string, result workflows.Result, err error) error {

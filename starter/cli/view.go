@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/internal/review"
+	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/workflows"
 	"golang.org/x/term"
@@ -22,12 +24,18 @@ type view struct {
 	failures    map[string]bool     // told already
 	asked       string              // the request for decisions that was printed last
 	lastTrouble string
-	open        bool // a live line stands unfinished
+	open        bool                  // a live line stands unfinished
+	trials      map[search.Trial]bool // printed already
+	searching   string                // how far the sweep has come
+	missed      int                   // trials that ended between two looks
+	swept       bool                  // every trial of the sweep was printed, as far as its status shows them
+	training    string                // how far the training has come, by its last heartbeat
+	saidAt      time.Time             // when a pipe was last told of it
 }
 
 func newView(a *app) *view {
 	f, isFile := a.out.(*os.File)
-	return &view{app: a, printed: map[stage.Name]bool{}, told: map[stage.Name]bool{}, failures: map[string]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
+	return &view{app: a, printed: map[stage.Name]bool{}, told: map[stage.Name]bool{}, failures: map[string]bool{}, trials: map[search.Trial]bool{}, live: isFile && term.IsTerminal(int(f.Fd()))}
 }
 
 // update shows what is new in a status.
@@ -92,6 +100,9 @@ func (v *view) running(s workflows.Status) {
 			continue
 		}
 		took := time.Since(line.Started)
+		if line.Stage == stage.Train {
+			line.Summary = cmp.Or(v.training, v.searching, line.Summary)
+		}
 		switch {
 		case v.live:
 			v.clear()
@@ -100,17 +111,49 @@ func (v *view) running(s workflows.Status) {
 		case took > longStage && line.Summary != "" && !v.told[line.Stage]:
 			v.told[line.Stage] = true
 			fmt.Fprintf(v.app.out, "  %-9s ...     %6.1f s  %s\n", line.Stage, took.Seconds(), line.Summary)
+		case line.Stage == stage.Train && v.training != "" && time.Since(v.saidAt) > sayEvery:
+			v.saidAt = time.Now()
+			fmt.Fprintf(v.app.out, "  %-9s ...     %6.1f s  %s\n", line.Stage, took.Seconds(), line.Summary)
 		}
 		return
 	}
 }
 
+// sayEvery is how often a pipe is told how far training has come.
+const sayEvery = 10 * time.Second
+
 // longStage is how long a stage runs before a pipe is told what it waits for.
 const longStage = 5 * time.Second
 
-// retrying tells, once per failure, what failed and will be tried again.
-func (v *view) retrying(waiting []retry) {
-	for _, r := range waiting {
+// sweep prints the trials that have ended since the last look.
+func (v *view) sweep(s workflows.SweepStatus) {
+	if v.app.output == "json" {
+		return
+	}
+	v.searching, v.swept = sweepLine(s), s.Ended != ""
+	ended := s.Counts.Finished + s.Counts.Stopped + s.Counts.Failed
+	for _, r := range s.Recent {
+		if v.trials[r.Trial] {
+			continue
+		}
+		v.trials[r.Trial] = true
+		v.clear()
+		fmt.Fprintln(v.app.out, trialLine(r, s.Metric))
+	}
+	if missed := ended - len(v.trials); missed > v.missed {
+		v.clear()
+		fmt.Fprintf(v.app.out, "    (%d more trials have ended meanwhile)\n", missed-v.missed)
+		v.missed = missed
+	}
+}
+
+// underWay shows how far training has come and tells, once per failure, what failed and will be tried again.
+func (v *view) underWay(u underWay) {
+	v.training = ""
+	if u.Training != nil {
+		v.training = progressText(*u.Training)
+	}
+	for _, r := range u.Retrying {
 		told := r.Activity + r.Failure
 		if v.app.output == "json" || v.failures[told] {
 			continue

@@ -36,6 +36,8 @@ type manifest struct {
 	Page          artifact.Ref       `json:"dossier_page"`
 	ModelArtifact artifact.Ref       `json:"model_artifact"`
 	ModelManifest artifact.Ref       `json:"model_manifest"`
+	Sweep         artifact.Ref       `json:"sweep"`
+	Parameters    map[string]string  `json:"parameters"`
 	Environment   map[string]string  `json:"environment"`
 	Metrics       map[string]float64 `json:"metrics"`
 }

@@ -7,17 +7,24 @@ import (
 	"os"
 	"testing"
 
+	"github.com/assay-ml/assay/tests/naivebayes"
 	"github.com/assay-ml/assay/tests/stacktest"
 )
 
 // local is the stack all tests share. It has one simulated device.
 var local *stacktest.Stack
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	naivebayes.Main() // as a program of a worker
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
-	var err error
-	if local, err = stacktest.Start("cpu:1"); err != nil {
+	program, err := os.Executable()
+	if err == nil {
+		local, err = stacktest.Start("cpu:1", program)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

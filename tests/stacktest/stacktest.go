@@ -35,14 +35,14 @@ type Stack struct {
 	stopped chan error
 }
 
-// Start starts a stack with the devices named by gpus, as the flag --gpus takes them, and waits until it answers. When
-// something keeps it from starting, nothing is left behind.
-func Start(gpus string) (*Stack, error) {
+// Start starts a stack with the devices named by gpus, as the flag --gpus takes them, which may run the given programs,
+// and waits until it answers. When something keeps it from starting, nothing is left behind.
+func Start(gpus string, programs ...string) (*Stack, error) {
 	state, err := os.MkdirTemp("", "assay-stack-")
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config(state, gpus)
+	cfg, err := config(state, gpus, programs)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(state))
 	}
@@ -65,7 +65,7 @@ func Start(gpus string) (*Stack, error) {
 	return s, nil
 }
 
-func config(state, gpus string) (stack.Config, error) {
+func config(state, gpus string, programs []string) (stack.Config, error) {
 	cfg := stack.Defaults()
 	port, err := FreePort()
 	if err != nil {
@@ -73,7 +73,7 @@ func config(state, gpus string) (stack.Config, error) {
 	}
 	cfg.State, cfg.Port, cfg.UIPort = state, port, 0
 	cfg.LogFile = filepath.Join(state, "devstack.log")
-	cfg.Worker.GPUs, cfg.Worker.Slots = gpus, slots
+	cfg.Worker.GPUs, cfg.Worker.Slots, cfg.Worker.Programs.Allowed = gpus, slots, programs
 	cfg.Worker.GatewayAddress, cfg.Worker.MetricsAddress = "127.0.0.1:0", "127.0.0.1:0"
 	return cfg, nil
 }
