@@ -27,7 +27,7 @@ func listens(pid, port int) bool {
 		if m.PID != pid {
 			continue
 		}
-		for _, member := range supervisor.Descendants(all, m.Parent) { // the parent watches over the whole tree
+		for _, member := range supervisor.Tree(all, m.Parent, nil) { // the parent watches over the whole tree
 			if holds(member.PID, sockets) {
 				return true
 			}

@@ -1,4 +1,4 @@
-//go:build crash
+//go:build crash || python
 
 package crash_test
 
@@ -23,6 +23,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 )
+
+// calm is the time between two looks for what does not pass.
+const calm = 100 * time.Millisecond
 
 // life is one lifecycle on a stack, with the workflows it gives rise to.
 type life struct {

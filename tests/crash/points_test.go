@@ -16,11 +16,10 @@ import (
 )
 
 // Kills fall within milliseconds of what is looked for: the store is asked all the time, the server more seldom, since
-// it works on the same processors, and about what does not pass, seldom.
+// it works on the same processors.
 const (
 	onStore  = 200 * time.Microsecond
 	onServer = 2 * time.Millisecond
-	calm     = 100 * time.Millisecond
 )
 
 // Documents of the store that appear once in a life.

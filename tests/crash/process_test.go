@@ -1,4 +1,4 @@
-//go:build crash
+//go:build crash || python
 
 package crash_test
 
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/tests/naivebayes"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 )
@@ -27,7 +29,10 @@ import (
 var program string
 
 // TestMain builds devstack, unless ASSAY_DEVSTACK names one that is built.
-func TestMain(m *testing.M) { os.Exit(withProgram(m)) }
+func TestMain(m *testing.M) {
+	naivebayes.Main() // as a program of a worker
+	os.Exit(withProgram(m))
+}
 
 func withProgram(m *testing.M) int {
 	if program = os.Getenv("ASSAY_DEVSTACK"); program != "" {
@@ -53,7 +58,8 @@ func withProgram(m *testing.M) int {
 type stack struct {
 	t       *testing.T
 	state   string
-	port    int // Temporal
+	flags   []string // more of them
+	port    int      // Temporal
 	gateway int
 	process *exec.Cmd       // nil while nothing runs
 	client  client.Client   // nil unless the process answers
@@ -69,8 +75,9 @@ func emptyStack(t *testing.T) *stack {
 }
 
 // newStack starts a stack on a new state folder.
-func newStack(t *testing.T) *stack {
+func newStack(t *testing.T, flags ...string) *stack {
 	s := emptyStack(t)
+	s.flags = flags
 	s.start()
 	return s
 }
@@ -98,9 +105,9 @@ func (s *stack) path(elements ...string) string {
 func (s *stack) launch() (out io.Reader, complaints *strings.Builder) {
 	s.t.Helper()
 	require.NoError(s.t, os.MkdirAll(s.state, 0o700))
-	s.process = exec.Command(program, "--state", s.state, "--port", strconv.Itoa(s.port), "--ui-port", "0",
+	s.process = exec.Command(program, append(slices.Clone(s.flags), "--state", s.state, "--port", strconv.Itoa(s.port), "--ui-port", "0",
 		"--gateway-address", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.gateway)), "--metrics-address", "",
-		"--log-file", s.path("devstack.log"))
+		"--log-file", s.path("devstack.log"))...)
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	complaints = &strings.Builder{}
 	s.process.Stderr = complaints
