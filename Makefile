@@ -32,8 +32,23 @@ test: ## run the tests; needs Go and a C compiler, nothing else
 	$(GO) test -timeout 20m ./...
 
 .PHONY: test-crash
-test-crash: ## kill the whole local stack at eight points of a lifecycle, and restart it
+test-crash: ## kill the whole local stack at points of a lifecycle, a training and a sweep, and restart it
 	$(GO) test -count=1 -timeout 30m -tags crash ./tests/crash/...
+
+VENV         := .venv-examples
+REQUIREMENTS := $(wildcard examples/*/requirements.txt)
+
+$(VENV)/.installed: $(REQUIREMENTS)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$(REQUIREMENTS))
+	@touch $@
+
+.PHONY: venv
+venv: $(VENV)/.installed ## install the Python packages of the examples into .venv-examples
+
+.PHONY: test-python
+test-python: build venv ## run the four Python examples through their whole lives, and kill one of them on the way
+	ASSAY_DEVSTACK=$(CURDIR)/$(BIN)/devstack $(GO) test -count=1 -v -timeout 40m -tags python ./tests/examples ./tests/crash
 
 .PHONY: fixtures
 fixtures: ## write replay fixtures; only on the code that is deployed

@@ -30,6 +30,9 @@ import (
 // stopping is how long work in progress may take to end when the process is asked to stop.
 const stopping = 10 * time.Second
 
+// beatsPassed is how often heartbeats of an activity go to the server at most.
+const beatsPassed = 3 * time.Second
+
 // Run does what cfg says until ctx ends or a part fails. Parts stop in the order gateway, workers.
 func Run(ctx context.Context, cfg Config) error {
 	p := &process{cfg: cfg, registry: newRegistry()}
@@ -112,6 +115,8 @@ func (p *process) openWorkers(ctx context.Context) error {
 		WorkerStopTimeout: stopping,
 		Interceptors:      []interceptor.WorkerInterceptor{activities.NewInterceptor(p.registry)},
 		OnFatalError:      func(err error) { p.fatal <- err },
+		// A training's progress is in its heartbeats: people who look at it want it as it is now.
+		MaxHeartbeatThrottleInterval: beatsPassed,
 	}
 	if p.has(RoleWorkflow) {
 		w := worker.New(p.client, workflows.TaskQueue, options)

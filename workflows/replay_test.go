@@ -12,7 +12,7 @@ import (
 // TestHistoriesOfDeployedCodeReplay fails when a change breaks executions that are under way. The answer is
 // workflow.GetVersion around the change, never new fixtures for an old release.
 func TestHistoriesOfDeployedCodeReplay(t *testing.T) {
-	for _, pattern := range []string{"*-lifecycle-*.json", "*-rollout-*.json", "*-monitor-*.json"} {
+	for _, pattern := range []string{"*-lifecycle-*.json", "*-rollout-*.json", "*-monitor-*.json", "*-sweep-*.json"} {
 		files, err := filepath.Glob(filepath.Join("testdata", "replay", pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, "no fixtures %s: run `make fixtures` on the deployed code", pattern)

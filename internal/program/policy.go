@@ -9,6 +9,9 @@
 // network that this user reaches. Memory, disk and processes are looked at four times a second; between two looks a
 // program may exceed its limits. A worker that runs programs of people it does not trust needs a container around it.
 //
+// A program has a lower priority than the worker (5 more in nice) and is the first that the kernel ends when memory runs
+// out; it dumps no core and gains no rights from set-user-ID files such as sudo. Its stdin is /dev/null.
+//
 // Programs run on Linux. Elsewhere Start refuses, because the promise that none outlives the worker cannot be kept.
 package program
 

@@ -29,6 +29,18 @@ func TestAProgramThatSucceeds(t *testing.T) {
 	require.Positive(t, usage.PeakMemoryBytes)
 }
 
+func TestArgumentsAndVariablesArriveByteForByte(t *testing.T) {
+	c := shell(t, `printf '%s\n' "$@" "$VALUE"`)
+	strange := []string{"", " a  b ", "\xff\xfe", "<&>", "ü", "--x=\"y\"", "a\tb"}
+	c.Args = append(append(c.Args, "sh"), strange...)
+	c.Env = append(c.Env, "VALUE=\xc3(")
+	var out record
+	out.to(&c)
+	_, err := run(t, c)
+	require.NoError(t, err)
+	require.Equal(t, append(strange, "\xc3("), out.all())
+}
+
 func TestWaitAnswersEveryoneAlike(t *testing.T) {
 	p := start(t, shell(t, "exit 3"))
 	answers := make(chan error)
@@ -230,10 +242,10 @@ func TestAProgramHasAGroupOfItsOwnAndNoTerminal(t *testing.T) {
 
 func TestMuchOutputTakesLittleMemory(t *testing.T) {
 	need(t, "yes")
-	const total = 1_000_000_000
+	const total = 250_000_000
 	for name, script := range map[string]string{
-		"lines":           "yes " + strings.Repeat("x", 99) + " | head -c 1000000000",
-		"an endless line": "yes " + strings.Repeat("x", 99) + ` | tr -d '\n' | head -c 1000000000`,
+		"lines":           "yes " + strings.Repeat("x", 99) + " | head -c 250000000",
+		"an endless line": "yes " + strings.Repeat("x", 99) + ` | tr -d '\n' | head -c 250000000`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -439,7 +451,7 @@ func TestNothingIsLeftWhenTheSupervisorIsKilled(t *testing.T) {
 
 func TestManyStarts(t *testing.T) {
 	before := openFiles(t)
-	for range 200 {
+	for range 50 {
 		_, err := run(t, shell(t, "exit 0"))
 		require.NoError(t, err)
 	}

@@ -96,7 +96,8 @@ func launch(c Command, cpus []int) (_ *Process, err error) {
 	p.reports = json.NewDecoder(p.reportsIn)
 	p.heard.Store(time.Now().UnixNano())
 	_ = json.NewEncoder(p.requests).Encode(supervisor.Order{
-		Path: c.Path, Args: append([]string{c.Path}, c.Args...), Dir: c.Dir, Env: c.Env, Folder: c.Folder, CPUs: cpus, Grace: c.Grace,
+		Path: []byte(c.Path), Args: raw(append([]string{c.Path}, c.Args...)), Dir: []byte(c.Dir), Env: raw(c.Env),
+		Folder: []byte(c.Folder), CPUs: cpus, Grace: c.Grace,
 	}) // an error means that the supervisor is gone, and then there is no report either
 	var first supervisor.Report
 	switch err := p.reports.Decode(&first); {
@@ -110,6 +111,14 @@ func launch(c Command, cpus []int) (_ *Process, err error) {
 	}
 	p.pid = first.Pid
 	return p, nil
+}
+
+func raw(texts []string) [][]byte {
+	all := make([][]byte, len(texts))
+	for i, t := range texts {
+		all[i] = []byte(t)
+	}
+	return all
 }
 
 func closeAll(files []*os.File) {
@@ -145,7 +154,7 @@ func (p *Process) follow() (e supervisor.Ended, lost bool) {
 	p.watched.Wait()
 	if lost {
 		_ = p.head.Process.Kill()
-		killAbandoned(p.head.Process.Pid, p.known)
+		p.killAbandoned()
 	}
 	_ = p.head.Wait()
 	p.mu.Lock()

@@ -49,7 +49,7 @@ func (p *Process) watch() {
 		if bomb := limit > 0 && int(int16(now-tasks)) > limit; bomb || time.Since(looked) >= lookEvery-every/2 {
 			tasks, looked = now, time.Now()
 			if all, err := recentProcesses(every / 2); err == nil {
-				p.known = supervisor.Alive(supervisor.Descendants(all, p.head.Process.Pid))
+				p.known = supervisor.Tree(all, p.head.Process.Pid, p.known)
 				p.lookAtProcesses()
 				p.lookAtMemory(&memory)
 			}
@@ -181,4 +181,20 @@ func oomKills() int64 {
 		}
 	}
 	return -1
+}
+
+// killAbandoned ends what a supervisor that was killed left behind. A process that began a session of its own since the
+// last look and lost its parent is not found.
+func (p *Process) killAbandoned() {
+	for deadline := time.Now().Add(drain); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		all, err := supervisor.Processes()
+		if err != nil {
+			return
+		}
+		p.known = supervisor.Tree(all, p.head.Process.Pid, p.known)
+		if len(p.known) == 0 {
+			return
+		}
+		supervisor.KillAll(p.known, p.head.Process.Pid)
+	}
 }

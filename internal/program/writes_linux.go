@@ -27,7 +27,7 @@ func (p *Process) WritesOpen(folder string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, m := range supervisor.Descendants(all, p.head.Process.Pid) {
+	for _, m := range supervisor.Tree(all, p.head.Process.Pid, nil) {
 		open, err := writesOpen("/proc/"+strconv.Itoa(m.PID), folder)
 		if err != nil && !gone(err) {
 			return false, fmt.Errorf("look for files that process %d (%s) holds open below %s: %w", m.PID, m.Name, folder, err)

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,22 +19,17 @@ import (
 	"github.com/assay-ml/assay/internal/drift"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
-	"github.com/assay-ml/assay/tests/stacktest"
 )
 
 // start measures the built binary from its start to its printed addresses, on a new state folder and on the same again.
 func (b *bench) start() error {
-	binary := "bin/devstack"
-	if _, err := os.Stat(binary); err != nil {
-		return errors.New("there is no bin/devstack; run `make build` first")
-	}
 	state, err := os.MkdirTemp("", "assay-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(state)
 	for _, what := range []string{"new state folder", "existing state folder"} {
-		took, err := startOnce(binary, state)
+		took, err := startOnce(filepath.Join(state, "s"))
 		if err != nil {
 			return err
 		}
@@ -44,28 +38,20 @@ func (b *bench) start() error {
 	return nil
 }
 
-func startOnce(binary, state string) (time.Duration, error) {
-	port, err := stacktest.FreePort()
-	if err != nil {
-		return 0, err
-	}
-	c := exec.Command(binary, "--state", filepath.Join(state, "s"), "--port", strconv.Itoa(port), "--ui-port", "0",
-		"--gateway-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--log-file", filepath.Join(state, "log"))
-	out, err := c.StdoutPipe()
+func startOnce(state string) (time.Duration, error) {
+	d, err := newDevstack(context.Background(), state)
 	if err != nil {
 		return 0, err
 	}
 	begun := time.Now()
-	if err := c.Start(); err != nil {
+	if err := d.start(); err != nil {
 		return 0, err
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
 	took := time.Since(begun)
-	stopErr := errors.Join(c.Process.Signal(syscall.SIGTERM), c.Wait())
-	if err != nil || !strings.HasPrefix(line, "Temporal") {
-		return 0, fmt.Errorf("the stack printed %q: %w", line, errors.Join(err, stopErr))
+	if err := d.stop(); err != nil {
+		return 0, err
 	}
-	if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+	if conn, err := net.Dial("tcp", d.address()); err == nil {
 		conn.Close()
 		return 0, errors.New("the stack did not stop")
 	}

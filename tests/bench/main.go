@@ -4,6 +4,7 @@
 //	go run ./tests/bench            everything, some minutes
 //	go run ./tests/bench -quick     smaller sizes, named as such
 //	go run ./tests/bench -only ingest,drift -o json
+//	go run ./tests/bench -only sweep -trials 500
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/assay-ml/assay/tests/naivebayes"
 	"github.com/assay-ml/assay/tests/stacktest"
 )
 
@@ -31,10 +33,12 @@ type row struct {
 
 // bench is one run of the measurements.
 type bench struct {
-	ctx   context.Context
-	quick bool
-	stack *stacktest.Stack // started for the parts that need one
-	rows  []row
+	server // of the local stack, once it runs
+	quick  bool
+	trials int              // of the sweep
+	self   string           // this binary, which is also the training program
+	stack  *stacktest.Stack // started for the parts that need one
+	rows   []row
 }
 
 func (b *bench) add(figure, value, target, note string) {
@@ -50,13 +54,18 @@ var parts = []struct {
 	{"start", false, (*bench).start},
 	{"ingest", false, (*bench).ingest},
 	{"drift", false, (*bench).drift},
+	{"scoring", false, (*bench).scoring},
+	{"kills", false, (*bench).kills},
 	{"orchestration", true, (*bench).orchestration},
 	{"decision", true, (*bench).decision},
 	{"lifecycle", true, (*bench).lifecycle},
+	{"programs", true, (*bench).programs},
 	{"monitors", true, (*bench).monitors},
+	{"sweep", true, (*bench).sweep}, // last: it leaves a large database behind
 }
 
 func main() {
+	naivebayes.Main() // as a training program
 	if len(os.Args) > 2 && os.Args[1] == ingestChild {
 		if err := runIngestChild(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -64,22 +73,51 @@ func main() {
 		}
 		return
 	}
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
 	quick := flag.Bool("quick", false, "smaller sizes")
 	output := flag.String("o", "text", "text or json")
-	only := flag.String("only", "", "comma-separated parts: start, ingest, drift, orchestration, decision, lifecycle, monitors")
+	only := flag.String("only", "", "comma-separated parts: "+strings.Join(names, ", "))
+	trials := flag.Int("trials", 0, "trials of the sweep (default 10000, with -quick 500)")
 	flag.Parse()
-	b := &bench{ctx: context.Background(), quick: *quick}
-	if err := b.run(*only); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	b := &bench{server: server{ctx: context.Background()}, quick: *quick, trials: *trials}
+	if b.trials == 0 {
+		if b.trials = 10_000; b.quick {
+			b.trials = 500
+		}
 	}
-	if err := b.print(os.Stdout, *output); err != nil {
+	chosen := names
+	if *only != "" {
+		chosen = strings.Split(*only, ",")
+	}
+	err := known(chosen, names)
+	if err == nil {
+		err = b.run(chosen)
+	}
+	if err == nil {
+		err = b.print(os.Stdout, *output)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (b *bench) run(only string) (err error) {
+func known(chosen, names []string) error {
+	for _, name := range chosen {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no part %q; -only takes %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+func (b *bench) run(chosen []string) (err error) {
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
 	defer func() {
 		if b.stack != nil {
 			if stopErr := b.stack.Stop(); err == nil {
@@ -88,13 +126,14 @@ func (b *bench) run(only string) (err error) {
 		}
 	}()
 	for _, p := range parts {
-		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
+		if !slices.Contains(chosen, p.name) {
 			continue
 		}
 		if p.stack && b.stack == nil {
-			if b.stack, err = stacktest.Start("none"); err != nil {
+			if b.stack, err = stacktest.Start("none", b.self); err != nil {
 				return err
 			}
+			b.client = b.stack.Client
 			for name, value := range b.stack.Environment() {
 				os.Setenv(name, value)
 			}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +9,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/assay-ml/assay/internal/review"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/workflows"
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -41,7 +37,7 @@ func bare(ctx workflow.Context) error {
 // orchestration compares what lies between two stages of a lifecycle, apart from the work itself, with what lies between two
 // activities of a bare workflow. Lifecycles whose stages are answered from the store are used, alternating with bare ones.
 func (b *bench) orchestration() error {
-	w := worker.New(b.stack.Client, "bench", worker.Options{})
+	w := worker.New(b.client, "bench", worker.Options{})
 	w.RegisterWorkflowWithOptions(bare, workflow.RegisterOptions{Name: "bare"})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: "nothing"})
 	if err := w.Start(); err != nil {
@@ -57,7 +53,7 @@ func (b *bench) orchestration() error {
 	}
 	var stages, plain, ratios []float64
 	for i := range rounds {
-		run, err := b.stack.Client.ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{TaskQueue: "bench"}, "bare")
+		run, err := b.client.ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{TaskQueue: "bench"}, "bare")
 		if err != nil {
 			return err
 		}
@@ -127,7 +123,7 @@ func (b *bench) decision() error {
 		if err := b.approve(id); err != nil {
 			return err
 		}
-		if err := b.stack.Client.GetWorkflow(b.ctx, id, "").Get(b.ctx, nil); err != nil {
+		if err := b.client.GetWorkflow(b.ctx, id, "").Get(b.ctx, nil); err != nil {
 			return err
 		}
 		h, err := b.history(id)
@@ -181,7 +177,7 @@ func (b *bench) wholeLife(what, model string, s map[string]any, target string) e
 	if err := b.approve(id); err != nil {
 		return err
 	}
-	if err := b.stack.Client.GetWorkflow(b.ctx, id, "").Get(b.ctx, nil); err != nil {
+	if err := b.client.GetWorkflow(b.ctx, id, "").Get(b.ctx, nil); err != nil {
 		return err
 	}
 	status, err := b.status(id)
@@ -222,7 +218,7 @@ func (b *bench) monitors() error {
 	}
 	for i := range n {
 		model := fmt.Sprintf("bench-idle-%d", i)
-		_, err := b.stack.Client.SignalWithStartWorkflow(b.ctx, workflows.MonitorID(model), workflows.SignalChampionChanged,
+		_, err := b.client.SignalWithStartWorkflow(b.ctx, workflows.MonitorID(model), workflows.SignalChampionChanged,
 			stage.Watch{Model: model, Version: 1, Monitor: spec.Monitor{Every: spec.Duration(24 * time.Hour)}},
 			client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, workflows.MonitorType, workflows.MonitorInput{Model: model})
 		if err != nil {
@@ -265,107 +261,4 @@ func cpu() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
 }
 
-// reviewable starts a lifecycle on small generated data and waits until it is under review.
-func (b *bench) reviewable(model, id string) (string, error) {
-	full, err := b.begin(model, id, creditSpec(model))
-	if err != nil {
-		return "", err
-	}
-	return full, b.reachReview(full)
-}
-
-func (b *bench) begin(model, id string, s map[string]any) (string, error) {
-	full := workflows.LifecycleID(model, id)
-	encoded, err := json.Marshal(s)
-	if err != nil {
-		return "", err
-	}
-	_, err = b.stack.Client.ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: full, TaskQueue: workflows.TaskQueue}, workflows.LifecycleType,
-		workflows.LifecycleInput{Spec: bytes.TrimSpace(encoded), Requester: "bench", Trigger: stage.Trigger{Kind: "manual"}})
-	return full, err
-}
-
-func (b *bench) status(id string) (workflows.Status, error) {
-	var s workflows.Status
-	value, err := b.stack.Client.QueryWorkflow(b.ctx, id, "", workflows.QueryStatus)
-	if err != nil {
-		return s, err
-	}
-	return s, value.Get(&s)
-}
-
-// reachReview waits without asking the workflow too often: every query is work for the worker that is measured.
-func (b *bench) reachReview(id string) error {
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
-		s, err := b.status(id)
-		if err != nil {
-			return err
-		}
-		if s.Result != nil {
-			return fmt.Errorf("%s ended before its review: %s", id, s.Result.Reason)
-		}
-		if s.Stage == stage.Review && s.Review != nil && s.Review.Outcome == review.Open {
-			return nil
-		}
-		select {
-		case <-b.ctx.Done():
-			return b.ctx.Err()
-		case <-time.After(150 * time.Millisecond):
-		}
-	}
-	return fmt.Errorf("%s did not come to its review within two minutes", id)
-}
-
-func (b *bench) approve(id string) error {
-	s, err := b.status(id)
-	if err != nil {
-		return err
-	}
-	handle, err := b.stack.Client.UpdateWorkflow(b.ctx, client.UpdateWorkflowOptions{
-		WorkflowID: id, UpdateName: workflows.UpdateDecision, WaitForStage: client.WorkflowUpdateStageAccepted,
-		Args: []any{review.Vote{Reviewer: "ada", Role: "ethics", Decision: review.Approve, Reason: "bench", Dossier: s.Review.Dossier.String()}},
-	})
-	if err != nil {
-		return err
-	}
-	return handle.Get(b.ctx, nil)
-}
-
-func (b *bench) history(id string) (*history.History, error) {
-	h := &history.History{}
-	events := b.stack.Client.GetWorkflowHistory(b.ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		if err != nil {
-			return nil, err
-		}
-		h.Events = append(h.Events, e)
-	}
-	return h, nil
-}
-
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func creditSpec(model string) map[string]any {
-	return map[string]any{
-		"apiVersion": "assay/v1", "kind": "Lifecycle", "model": model, "owner": "bench", "purpose": "measurement",
-		"data": map[string]any{
-			"source": map[string]any{"uri": "synthetic://credit?rows=2000&seed=7"}, "target": map[string]any{"column": "approved", "positive": "yes"},
-			"protected": []string{"sex"}, "exclude": []string{"application_id"},
-			"split": map[string]any{"by": "hash", "train": 0.6, "test": 0.4, "seed": 7},
-		},
-		"train":  map[string]any{"trainer": "logistic"},
-		"gates":  map[string]any{"conditions": []string{"auc > 0.5"}},
-		"review": map[string]any{"deadline": "1h", "quorum": []any{map[string]any{"role": "ethics", "approvals": 1}}},
-	}
-}
-
-func adultSpec(folder string) map[string]any {
-	s := creditSpec("bench-adult")
-	s["data"] = map[string]any{
-		"source": map[string]any{"uri": filepath.Join(folder, "adult_train.csv")}, "target": map[string]any{"column": "income", "positive": ">50K"},
-		"protected": []string{"sex", "race"}, "exclude": []string{"fnlwgt"},
-		"split": map[string]any{"by": "hash", "train": 1.0, "test_source": map[string]any{"uri": filepath.Join(folder, "adult_test.csv")}},
-	}
-	return s
-}

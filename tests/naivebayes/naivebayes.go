@@ -242,22 +242,46 @@ func load(path string, v any) error {
 	return json.Unmarshal(b, v)
 }
 
+// Model is what was trained, for those who compare its scores in process with those of its server.
+type Model struct{ state state }
+
+// Open reads the model.json that the program left in SM_MODEL_DIR.
+func Open(path string) (*Model, error) {
+	var m Model
+	if err := load(path, &m.state); err != nil {
+		return nil, fmt.Errorf("open the naive Bayes model: %w", err)
+	}
+	return &m, nil
+}
+
+// Score is the probability of the positive class given the numeric columns of one row; a missing value has no entry.
+func (m *Model) Score(values map[string]float64) float64 { return m.state.score(values) }
+
+// Answer scores the rows of a CSV with a header line, as the server does with the body of a request.
+func (m *Model) Answer(body io.Reader) ([]float64, error) {
+	rows, err := parse(body, "", "")
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]float64, len(rows))
+	for i := range rows {
+		scores[i] = m.Score(rows[i].values)
+	}
+	return scores, nil
+}
+
 // serve answers for the model.
 func serve() error {
-	var s state
-	if err := load(filepath.Join(os.Getenv("SM_MODEL_DIR"), "model.json"), &s); err != nil {
+	m, err := Open(filepath.Join(os.Getenv("SM_MODEL_DIR"), "model.json"))
+	if err != nil {
 		return err
 	}
 	http.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("POST /invocations", func(w http.ResponseWriter, r *http.Request) {
-		rows, err := parse(r.Body, "", "")
+		scores, err := m.Answer(r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
-		}
-		scores := make([]float64, len(rows))
-		for i := range rows {
-			scores[i] = s.score(rows[i].values)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"predictions": scores})

@@ -15,13 +15,14 @@ import (
 // Name is what os.Args[0] of a supervisor is.
 const Name = "assay-supervisor"
 
-// Order is what a supervisor runs.
+// Order is what a supervisor runs. Paths, arguments and variables are bytes, because they need not be UTF-8, and JSON
+// strings must.
 type Order struct {
-	Path   string        `json:"path"`
-	Args   []string      `json:"args"` // the program's name first
-	Dir    string        `json:"dir"`
-	Env    []string      `json:"env"`
-	Folder string        `json:"folder,omitempty"`
+	Path   []byte        `json:"path"`
+	Args   [][]byte      `json:"args"` // the program's name first
+	Dir    []byte        `json:"dir"`
+	Env    [][]byte      `json:"env"`
+	Folder []byte        `json:"folder,omitempty"`
 	CPUs   []int         `json:"cpus,omitempty"` // processors to stay on; none: all
 	Grace  time.Duration `json:"grace"`
 }

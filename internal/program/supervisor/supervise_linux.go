@@ -24,7 +24,8 @@ const settle = 500 * time.Millisecond
 
 func init() {
 	if len(os.Args) > 0 && os.Args[0] == Name {
-		os.Exit(supervise(os.NewFile(ordersFile, "orders"), os.NewFile(reportsFile, "reports")))
+		// os.Exit would run what a worker's packages leave for the end, such as the race detector's pause.
+		syscall.Exit(supervise(os.NewFile(ordersFile, "orders"), os.NewFile(reportsFile, "reports")))
 	}
 }
 
@@ -73,7 +74,7 @@ func supervise(ordersIn, reportsOut *os.File) int {
 	<-followed
 
 	if err := reports.Encode(Report{Ended: &s.ended}); err != nil || s.orphaned {
-		removeFolder(o.Folder)
+		removeFolder(string(o.Folder))
 	}
 	return 0
 }
@@ -110,11 +111,11 @@ func (s *supervisor) start() error {
 	yield()
 
 	attr := &syscall.ProcAttr{
-		Dir: s.Dir, Env: s.Env, Files: []uintptr{0, 1, 2},
+		Dir: string(s.Dir), Env: texts(s.Env), Files: []uintptr{0, 1, 2},
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
-		pid, err := syscall.ForkExec(s.Path, s.Args, attr)
+		pid, err := syscall.ForkExec(string(s.Path), texts(s.Args), attr)
 		// A worker that has just written the executable may have forked for another run meanwhile, and that child holds
 		// the file open for writing until it executes its own program.
 		if err == syscall.ETXTBSY && time.Now().Before(deadline) {
@@ -123,6 +124,14 @@ func (s *supervisor) start() error {
 		s.main = pid
 		return err
 	}
+}
+
+func texts(raw [][]byte) []string {
+	all := make([]string, len(raw))
+	for i, b := range raw {
+		all[i] = string(b)
+	}
+	return all
 }
 
 // The options of prctl(2), which package syscall does not name.
@@ -183,7 +192,7 @@ func (s *supervisor) below() []Member {
 	if err != nil {
 		return nil
 	}
-	return Alive(Descendants(all, s.self))
+	return Tree(all, s.self, nil)
 }
 
 func (s *supervisor) strays() []string {

@@ -72,22 +72,39 @@ func parseStat(stat []byte) (Member, bool) {
 	return m, err == nil
 }
 
-// Descendants are the processes below root, root not among them.
-func Descendants(all []Member, root int) []Member {
+// Tree are the living processes that a supervisor with the pid head answers for: its descendants, all of its session,
+// those known from before, and their descendants. Only descendants are there while it lives; when it is dead, those that
+// were its children are not its descendants any more. It must not have been waited for, so that its pid is no one else's.
+func Tree(all []Member, head int, known []Member) []Member {
+	type identity struct {
+		pid     int
+		started uint64
+	}
+	before := make(map[identity]bool, len(known))
+	for _, m := range known {
+		before[identity{m.PID, m.Started}] = true
+	}
 	children := make(map[int][]Member, len(all))
+	found := map[int]bool{head: true}
+	var tree []Member
+	add := func(m Member) {
+		if !found[m.PID] {
+			found[m.PID] = true
+			tree = append(tree, m)
+		}
+	}
 	for _, m := range all {
 		children[m.Parent] = append(children[m.Parent], m)
+		if m.Parent == head || m.Session == head || before[identity{m.PID, m.Started}] {
+			add(m)
+		}
 	}
-	found := slices.Clone(children[root])
-	for i := 0; i < len(found); i++ { // found grows while it is walked
-		found = append(found, children[found[i].PID]...)
+	for i := 0; i < len(tree); i++ { // tree grows while it is walked
+		for _, m := range children[tree[i].PID] {
+			add(m)
+		}
 	}
-	return found
-}
-
-// Alive are those that are not dead yet. The slice given is used again.
-func Alive(these []Member) []Member {
-	return slices.DeleteFunc(these, func(m Member) bool { return m.Zombie })
+	return slices.DeleteFunc(tree, func(m Member) bool { return m.Zombie })
 }
 
 // KillAll sends SIGKILL to all of these, which are descendants of the supervisor. Whole groups are signalled first: the

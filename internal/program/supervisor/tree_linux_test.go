@@ -52,7 +52,7 @@ func TestThisProcessIsFoundBelowItsParent(t *testing.T) {
 	})
 	all, err := Processes()
 	require.NoError(t, err)
-	below := Descendants(all, os.Getppid())
+	below := Tree(all, os.Getppid(), nil)
 	find := func(pid int) int { return slices.IndexFunc(below, func(m Member) bool { return m.PID == pid }) }
 	require.NotEqual(t, -1, find(os.Getpid()))
 	require.Greater(t, find(child.Process.Pid), find(os.Getpid()))
@@ -63,7 +63,7 @@ func TestThisProcessIsFoundBelowItsParent(t *testing.T) {
 	require.Equal(t, -1, find(os.Getppid()), "the root is not its own descendant")
 }
 
-func TestDescendants(t *testing.T) {
+func TestTheTreeHoldsAllDescendantsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 30).Draw(t, "processes")
 		all := make([]Member, n)
@@ -84,11 +84,40 @@ func TestDescendants(t *testing.T) {
 			}
 		}
 		var got []int
-		for _, m := range Descendants(all, root) {
+		for _, m := range Tree(all, root, nil) {
 			got = append(got, m.PID)
 		}
 		require.ElementsMatch(t, want, got)
 	})
+}
+
+func TestTheTreeOfADeadSupervisor(t *testing.T) {
+	before := []Member{
+		{PID: 10, Parent: 1, Session: 10},                                // the supervisor
+		{PID: 11, Parent: 10, Session: 10, Started: 5},                   // the program
+		{PID: 12, Parent: 10, Session: 12, Started: 6},                   // an orphan in a session of its own
+		{PID: 13, Parent: 12, Session: 13, Started: 7},                   // its child
+		{PID: 14, Parent: 10, Session: 14, Started: 8},                   // another orphan, whose number is given again
+		{PID: 15, Parent: 10, Session: 15, Started: 9},                   // one that is dead
+		{PID: 2, Parent: 1, Session: 2}, {PID: 3, Parent: 2, Session: 2}, // strangers
+	}
+	after := []Member{
+		{PID: 10, Parent: 1, Session: 10, Zombie: true},
+		{PID: 16, Parent: 1, Session: 10, Started: 20}, // begun since
+		{PID: 12, Parent: 1, Session: 12, Started: 6},
+		{PID: 17, Parent: 12, Session: 17, Started: 21},
+		{PID: 13, Parent: 1, Session: 13, Started: 7},
+		{PID: 14, Parent: 2, Session: 2, Started: 22},
+		{PID: 15, Parent: 1, Session: 15, Started: 9, Zombie: true},
+		{PID: 2, Parent: 1, Session: 2}, {PID: 3, Parent: 2, Session: 2},
+	}
+	known := Tree(before, 10, nil)
+	require.Len(t, known, 5)
+	var got []int
+	for _, m := range Tree(after, 10, known) {
+		got = append(got, m.PID)
+	}
+	require.ElementsMatch(t, []int{16, 12, 17, 13}, got)
 }
 
 func TestAProcessWithALaterStartIsNotKilled(t *testing.T) {
