@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // MediaFolder is the media type of a Folder.
@@ -48,10 +51,14 @@ type FolderLimits struct {
 // ErrFolderLimit is returned by PutFolder, wrapped with what was exceeded.
 var ErrFolderLimit = errors.New("the folder is larger than it may be")
 
+// ErrFolderEntry is returned by PutFolder, wrapped with what the folder holds that cannot be stored.
+var ErrFolderEntry = errors.New("expected files and folders only")
+
 // PutFolder stores the regular files below path and returns the ref of their Folder. A link is followed when it points to
-// a file inside the folder and refused otherwise: what is stored must not depend on the rest of the machine, and a program
-// must not be able to publish a file of its worker. Sockets, pipes and devices are refused too. A file that changes while
-// it is read gives either content; whoever needs one moment of a folder in use must make sure that nobody writes.
+// a file inside the folder by a relative path, and refused otherwise: what is stored must not depend on the rest of the
+// machine, and a program must not be able to publish a file of its worker. Sockets, pipes and devices are refused too, and
+// names that are not UTF-8. A file that changes while it is read gives either content; whoever needs one moment of a folder
+// in use must make sure that nobody writes.
 func PutFolder(ctx context.Context, s Store, path string, limits FolderLimits) (Ref, Folder, error) {
 	names, err := filesBelow(path, limits)
 	if err != nil {
@@ -75,31 +82,65 @@ func PutFolder(ctx context.Context, s Store, path string, limits FolderLimits) (
 }
 
 func putFile(ctx context.Context, s Store, root *os.Root, name string, room int64, bounded bool) (File, error) {
-	f, err := root.Open(name)
-	if err != nil {
-		return File{}, fmt.Errorf("%q: %w; a link must point to a file inside the folder", name, err)
+	if !utf8.ValidString(name) {
+		return File{}, fmt.Errorf("the name %q is not UTF-8: %w", name, ErrFolderEntry)
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	f, info, err := openRegular(root, name)
 	if err != nil {
 		return File{}, err
 	}
-	if !info.Mode().IsRegular() {
-		return File{}, fmt.Errorf("%q is no regular file; expected files and folders only", name)
-	}
+	defer f.Close()
 	var r io.Reader = f
 	if bounded {
 		if info.Size() > room {
 			return File{}, fmt.Errorf("%w: at %q", ErrFolderLimit, name)
 		}
-		r = io.LimitReader(f, room)
+		r = io.LimitReader(f, room+1) // one more tells of a file that has grown
 	}
 	ref, err := s.Put(ctx, r, "application/octet-stream")
+	if err == nil && bounded && ref.Size > room {
+		err = fmt.Errorf("%w: at %q", ErrFolderLimit, name)
+	}
 	return File{Path: filepath.ToSlash(name), Executable: info.Mode()&0o111 != 0, Ref: ref}, err
+}
+
+// openRegular opens a regular file, or what a link leads to, inside root.
+func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
+	special := fmt.Errorf("%q is no regular file: %w", name, ErrFolderEntry)
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, nil, notOpened(root, name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, special
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe that took its place must not be waited for
+	if err != nil {
+		return nil, nil, notOpened(root, name, err)
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = special
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+func notOpened(root *os.Root, name string, err error) error {
+	if entry, e := root.Lstat(name); e == nil && entry.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("the link %q: %w; it must lead to a file inside the folder by a relative path: %w", name, err, ErrFolderEntry)
+	}
+	return fmt.Errorf("%q: %w", name, err)
 }
 
 // filesBelow lists what is not a folder, sorted by path.
 func filesBelow(path string, limits FolderLimits) ([]string, error) {
+	path, err := filepath.EvalSymlinks(path) // WalkDir does not follow a link that it begins with
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,7 @@
 // Command bench measures what the design gives targets for and prints one table with the machine it ran on. Ratios are
 // against a baseline measured in the same run; absolute times are of this machine, at this moment.
 //
-//	go run ./tests/bench            everything, some minutes
+//	go run ./tests/bench            everything; the sweep of 10,000 trials alone takes some ten minutes
 //	go run ./tests/bench -quick     smaller sizes, named as such
 //	go run ./tests/bench -only ingest,drift -o json
 //	go run ./tests/bench -only sweep -trials 500
@@ -14,9 +14,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/assay-ml/assay/tests/naivebayes"
@@ -82,7 +84,10 @@ func main() {
 	only := flag.String("only", "", "comma-separated parts: "+strings.Join(names, ", "))
 	trials := flag.Int("trials", 0, "trials of the sweep (default 10000, with -quick 500)")
 	flag.Parse()
-	b := &bench{server: server{ctx: context.Background()}, quick: *quick, trials: *trials}
+	// Interrupted, it stops the stacks it has started before it ends.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := &bench{server: server{ctx: ctx}, quick: *quick, trials: *trials}
 	if b.trials == 0 {
 		if b.trials = 10_000; b.quick {
 			b.trials = 500

@@ -21,6 +21,7 @@ import (
 	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/synthetic"
 	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/starter/cli"
 	"github.com/assay-ml/assay/tests/stacktest"
@@ -157,19 +158,28 @@ func TestEveryExampleIsDeployed(t *testing.T) {
 // asked has the gateway answer with what the example trained.
 func asked(t *testing.T, name string) {
 	t.Helper()
-	row := filepath.Join(t.TempDir(), "row.json")
-	require.NoError(t, os.WriteFile(row, []byte(`{"instances": [{"income": 40000, "employment": "employed", "years_employed": 4, "debt_to_income": 0.2,
-		"loan_amount": 9000, "term_months": 36, "late_payments": 0, "credit_lines": 3, "home": "rent", "purpose": "car", "age": 40, "sex": "female",
-		"region": "north", "region_group": "a", "savings": 3000}]}`), 0o600))
+	file := filepath.Join(t.TempDir(), "rows.json")
+	var rows []map[string]any
+	for application := range synthetic.Applications(synthetic.Options{Rows: 3, Seed: 9}) {
+		row := map[string]any{}
+		for _, column := range synthetic.Columns {
+			row[column] = application.Values[column]
+		}
+		rows = append(rows, row)
+	}
+	b, err := json.Marshal(map[string]any{"instances": rows})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, b, 0o600))
 	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		out, code := starter(t, "predict", name, "--input", row)
+		out, code := starter(t, "predict", name, "--input", file)
 		if code == 0 {
 			require.Contains(t, out, `"score"`)
 			return
 		}
+		require.Contains(t, out, "503", "while the model's server starts, and only then, there is no answer")
 		select {
 		case <-tick.C:
 		case <-deadline:

@@ -18,7 +18,7 @@ import (
 // arguments are the parameters as SageMaker's training toolkit passes them (sagemaker_training.mapping.to_cmd_args): in
 // the order of their names, --name value, with one dash before a name of one letter.
 func arguments(p spec.Parameters) []string {
-	var args []string
+	args := []string{} // null in JSON would not be an empty list
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		dashes := "--"
 		if len(name) == 1 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"github.com/assay-ml/assay/internal/program"
 	"github.com/assay-ml/assay/internal/spec"
@@ -81,6 +82,23 @@ func kindOf(err error) (Kind, int) {
 		return Processes, 0
 	}
 	return Exited, end.Code
+}
+
+// orderly reports whether a program ended by itself in a way that says it had finished what it was doing: with status 0
+// after it was asked to end; with the status that asks for another attempt at any time. The status that stands for SIGTERM
+// says so only of a program that tells when its checkpoints are complete: a shell gives it too, of a command that the
+// signal cut short.
+func orderly(end *program.End, tells bool) bool {
+	if end.Signal != 0 {
+		return false
+	}
+	switch end.Kind {
+	case program.Stopped, program.TimeLimit:
+		return end.Code == 0 || tells && end.Code == 128+int(syscall.SIGTERM) || end.Code == temporaryFailure
+	case program.Exited:
+		return end.Code == temporaryFailure
+	}
+	return false
 }
 
 var (

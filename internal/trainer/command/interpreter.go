@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,11 +16,14 @@ import (
 	"github.com/assay-ml/assay/internal/program"
 )
 
-// describePython asks an interpreter for its version and for the distributions it would import.
+// describePython asks an interpreter for its version and for the distributions it would import, in lines short enough to
+// be read whole.
 const describePython = `
 import importlib.metadata, json, platform
 names = sorted({"%s==%s" % (d.metadata["Name"], d.version) for d in importlib.metadata.distributions() if d.metadata["Name"]})
-print(json.dumps({"interpreter": platform.python_implementation() + " " + platform.python_version(), "packages": names}))
+print(json.dumps({"interpreter": platform.python_implementation() + " " + platform.python_version()}))
+for i in range(0, len(names), 100):
+    print(json.dumps({"packages": names[i:i + 100]}))
 `
 
 // description is what is known of a program besides its bytes.
@@ -30,9 +33,8 @@ type description struct {
 }
 
 const (
-	describing     = time.Minute
-	mostPackages   = 2000
-	mostDescribing = 1 << 20
+	describing   = time.Minute
+	mostPackages = 2000
 )
 
 // describe asks an interpreter that Assay knows what it is. Of any other program nothing is said.
@@ -41,13 +43,19 @@ func (r *Runner) describe(ctx context.Context, path, folder string, environment 
 	if !strings.HasPrefix(filepath.Base(path), "python") {
 		return d, nil
 	}
-	var answer []byte
+	understood := true
 	p, err := program.Start(ctx, program.Command{
 		Path: path, Args: []string{"-c", describePython}, Dir: folder, Folder: folder, Env: environment, Policy: r.Policy,
 		TimeLimit: describing, Grace: time.Second,
-		Output: func(line []byte, _ bool) {
-			if len(line) > 0 && line[0] == '{' && len(line) < mostDescribing {
-				answer = slices.Clone(line)
+		Output: func(line []byte, truncated bool) {
+			if len(line) == 0 || line[0] != '{' { // of the interpreter's own start
+				return
+			}
+			var part description
+			understood = understood && !truncated && json.Unmarshal(line, &part) == nil
+			d.Interpreter = cmp.Or(part.Interpreter, d.Interpreter)
+			if len(d.Packages) < mostPackages {
+				d.Packages = append(d.Packages, part.Packages...)
 			}
 		},
 	})
@@ -57,11 +65,8 @@ func (r *Runner) describe(ctx context.Context, path, folder string, environment 
 	if _, err := p.Wait(); err != nil {
 		return d, fmt.Errorf("ask the interpreter %s what it is: %w", path, err)
 	}
-	if err := json.Unmarshal(answer, &d); err != nil {
-		return d, fmt.Errorf("ask the interpreter %s what it is: its answer is not understood: %w", path, err)
-	}
-	if len(d.Packages) > mostPackages {
-		d.Packages = d.Packages[:mostPackages]
+	if !understood || d.Interpreter == "" {
+		return d, fmt.Errorf("ask the interpreter %s what it is: its answer is not understood; expected what Python prints", path)
 	}
 	return d, nil
 }

@@ -10,6 +10,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -70,6 +71,8 @@ type Runner struct {
 	Stop <-chan struct{}
 	// StopGrace bounds the grace when the worker stops.
 	StopGrace time.Duration
+
+	every time.Duration // how often the checkpoint folder and the clock are looked at; 0: lookEvery
 }
 
 // Bounds on what a program may leave behind.
@@ -107,4 +110,18 @@ func newLayout(scratch string, withValidation bool) (layout, error) {
 		}
 	}
 	return l, nil
+}
+
+// remove removes the working folder, also directories that the program made read-only, as package caches are.
+func (l layout) remove() {
+	if os.RemoveAll(l.root) == nil {
+		return
+	}
+	_ = filepath.WalkDir(l.root, func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	_ = os.RemoveAll(l.root)
 }

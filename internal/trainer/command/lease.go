@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,7 +54,7 @@ func takeLease(ctx context.Context, s artifact.Store, execution string, attempt 
 		switch {
 		case errors.Is(err, artifact.ErrNotFound):
 			l.record = mine
-			err = l.put(ctx, func(b []byte) (artifact.Version, error) { return s.PutIfAbsent(ctx, l.name, b) })
+			err = l.put(func(b []byte) (artifact.Version, error) { return s.PutIfAbsent(ctx, l.name, b) })
 		case err != nil:
 			return nil, fmt.Errorf("take over the training: %w", err)
 		case standing.Begun.After(mine.Begun):
@@ -61,7 +62,7 @@ func takeLease(ctx context.Context, s artifact.Store, execution string, attempt 
 		default:
 			l.record = standing
 			l.record.Holder, l.record.Begun, l.record.Attempt = mine.Holder, mine.Begun, mine.Attempt
-			err = l.put(ctx, func(b []byte) (artifact.Version, error) { return s.PutIfMatch(ctx, l.name, b, version) })
+			err = l.put(func(b []byte) (artifact.Version, error) { return s.PutIfMatch(ctx, l.name, b, version) })
 		}
 		if err == nil {
 			return l, nil
@@ -72,7 +73,7 @@ func takeLease(ctx context.Context, s artifact.Store, execution string, attempt 
 	}
 }
 
-func (l *lease) put(_ context.Context, put func([]byte) (artifact.Version, error)) error {
+func (l *lease) put(put func([]byte) (artifact.Version, error)) error {
 	b, err := artifact.EncodeJSON(l.record)
 	if err != nil {
 		return err
@@ -84,17 +85,50 @@ func (l *lease) put(_ context.Context, put func([]byte) (artifact.Version, error
 	return err
 }
 
-// update changes the record, and fails with errLostLease when another attempt has taken the training over.
+// update changes the record, and fails with errLostLease when another attempt has taken the training over. When it fails
+// otherwise the record may have been changed or not.
 func (l *lease) update(ctx context.Context, change func(*record)) error {
-	before := l.record
-	change(&l.record)
-	err := l.put(ctx, func(b []byte) (artifact.Version, error) { return l.store.PutIfMatch(ctx, l.name, b, l.version) })
-	if err == nil {
-		return nil
+	for {
+		before := l.record
+		change(&l.record)
+		err := l.put(func(b []byte) (artifact.Version, error) { return l.store.PutIfMatch(ctx, l.name, b, l.version) })
+		if err == nil {
+			return nil
+		}
+		wanted := l.record
+		l.record = before
+		if errors.Is(err, artifact.ErrConflict) {
+			var again bool
+			if again, err = l.reread(ctx, wanted); err == nil && !again {
+				return nil
+			}
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, errLostLease), errors.Is(err, artifact.ErrNotFound):
+			return errLostLease
+		default:
+			return fmt.Errorf("record how far the training has come: %w", err)
+		}
 	}
-	l.record = before
-	if errors.Is(err, artifact.ErrConflict) || errors.Is(err, artifact.ErrNotFound) {
-		return errLostLease
+}
+
+// reread finds out who has changed the record. It may have been this very attempt: an answer of the store can get lost
+// after the store has done what it was asked to. again says that what is wanted is not on the record yet.
+func (l *lease) reread(ctx context.Context, wanted record) (again bool, err error) {
+	var standing record
+	version, err := artifact.GetJSON(ctx, l.store, l.name, &standing)
+	if err != nil {
+		return false, err
 	}
-	return fmt.Errorf("record how far the training has come: %w", err)
+	if standing.Holder != l.record.Holder {
+		return false, errLostLease
+	}
+	l.record, l.version = standing, version
+	found, err := artifact.EncodeJSON(standing)
+	if err != nil {
+		return false, err
+	}
+	tried, err := artifact.EncodeJSON(wanted)
+	return !bytes.Equal(found, tried), err
 }

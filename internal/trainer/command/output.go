@@ -30,6 +30,7 @@ type reading struct {
 	watch       Watch
 	metrics     map[string]*metric
 	step        float64
+	counted     bool    // the program says at which step it is
 	total       float64 // the last step, by the program
 	reports     int     // lines that held a metric
 	resource    int
@@ -48,6 +49,7 @@ type definition struct {
 type metric struct {
 	model.Metric
 	points []model.Point
+	latest model.Point
 	every  int // each so many reports become a point
 }
 
@@ -100,7 +102,7 @@ func (r *reading) line(line []byte, truncated bool) found {
 // object reads a JSON line: numbers are metrics, except those that say where training stands.
 func (r *reading) object(line []byte, truncated bool) found {
 	var fields map[string]json.RawMessage
-	if truncated || json.Unmarshal(finiteJSON(line), &fields) != nil {
+	if truncated || json.Unmarshal(quoteNonFinite(line), &fields) != nil {
 		r.malformed++
 		return found{}
 	}
@@ -109,7 +111,7 @@ func (r *reading) object(line []byte, truncated bool) found {
 	for _, name := range []string{"iteration", "epoch", "step"} { // the finest of them comes last and is shown
 		if v, ok := number(fields[name]); ok && finite(v) {
 			counted[name] = v
-			r.step = v
+			r.step, r.counted = v, true
 		}
 	}
 	if v, ok := number(fields["total"]); ok && finite(v) {
@@ -129,7 +131,7 @@ func (r *reading) object(line []byte, truncated bool) found {
 		f.metrics = true
 		by, hasBy := number(fields[r.watch.By])
 		var at *float64
-		if hasBy && finite(by) {
+		if r.watch.By != "" && hasBy && finite(by) {
 			at = &by
 		}
 		f.reached = r.report(name, v, at) || f.reached
@@ -138,17 +140,32 @@ func (r *reading) object(line []byte, truncated bool) found {
 }
 
 // nonFinite are the numbers that Python's json module writes and JSON does not have.
-var nonFinite = regexp.MustCompile(`([:\[,]\s*)(-?Infinity|NaN)(\s*[,}\]])`)
+var nonFinite = [][]byte{[]byte("NaN"), []byte("Infinity"), []byte("-Infinity")}
 
-// finiteJSON turns NaN and infinities into texts that number knows.
-func finiteJSON(line []byte) []byte {
-	if !bytes.Contains(line, []byte("NaN")) && !bytes.Contains(line, []byte("Infinity")) {
+// quoteNonFinite turns NaN and infinities into texts that number knows, and leaves texts as they are.
+func quoteNonFinite(line []byte) []byte {
+	if !bytes.Contains(line, nonFinite[0]) && !bytes.Contains(line, nonFinite[1]) {
 		return line
 	}
-	for range 2 { // matches share their commas
-		line = nonFinite.ReplaceAll(line, []byte(`$1"$2"$3`))
+	out := make([]byte, 0, len(line)+32)
+	quoted := false
+	for len(line) > 0 {
+		n := 1
+		switch {
+		case quoted && line[0] == '\\':
+			n = min(2, len(line))
+		case line[0] == '"':
+			quoted = !quoted
+		case !quoted:
+			if i := slices.IndexFunc(nonFinite, func(word []byte) bool { return bytes.HasPrefix(line, word) }); i >= 0 {
+				out = append(append(append(out, '"'), nonFinite[i]...), '"')
+				line = line[len(nonFinite[i]):]
+				continue
+			}
+		}
+		out, line = append(out, line[:n]...), line[n:]
 	}
-	return line
+	return out
 }
 
 // number reads a JSON number, or NaN and infinities.
@@ -182,7 +199,7 @@ func (r *reading) report(name string, value float64, by *float64) bool {
 		if len(r.notFinite) < mostMetrics || r.notFinite[name] > 0 {
 			r.notFinite[name]++
 		}
-		if name != r.watch.Metric {
+		if !r.watches(name) {
 			return false
 		}
 		r.advance(by)
@@ -191,7 +208,7 @@ func (r *reading) report(name string, value float64, by *float64) bool {
 	}
 	m := r.metrics[name]
 	if m == nil {
-		if len(r.metrics) >= mostMetrics {
+		if len(r.metrics) >= mostMetrics && !r.watches(name) {
 			r.dropped++
 			return false
 		}
@@ -200,14 +217,20 @@ func (r *reading) report(name string, value float64, by *float64) bool {
 	}
 	m.Last, m.Least, m.Most = value, min(m.Least, value), max(m.Most, value)
 	m.Count++
-	m.add(model.Point{Step: cmp.Or(r.step, float64(m.Count)), Value: value})
-	if name != r.watch.Metric {
+	m.latest = model.Point{Step: float64(m.Count), Value: value}
+	if r.counted {
+		m.latest.Step = r.step
+	}
+	m.add(m.latest)
+	if !r.watches(name) {
 		return false
 	}
 	r.advance(by)
 	r.watched = &value
 	return true
 }
+
+func (r *reading) watches(name string) bool { return name != "" && name == r.watch.Metric }
 
 // advance counts the resource of the watched metric.
 func (r *reading) advance(by *float64) {
@@ -246,7 +269,7 @@ func (r *reading) summary() ([]model.Metric, []model.Curve) {
 		metrics = append(metrics, m.Metric)
 		points := slices.Clone(m.points)
 		if (m.Count-1)%m.every != 0 {
-			points = append(points, model.Point{Step: max(cmp.Or(r.step, float64(m.Count)), points[len(points)-1].Step), Value: m.Last})
+			points = append(points, m.latest)
 		}
 		curves = append(curves, model.Curve{Name: m.Name, Points: points})
 	}
@@ -280,7 +303,7 @@ func (r *reading) values() map[string]float64 {
 // sentence is progress in a line: "step 120, loss 0.31, validation_auc 0.87".
 func (r *reading) sentence() string {
 	var parts []string
-	if r.step > 0 {
+	if r.counted {
 		parts = append(parts, "step "+spec.Number(r.step).String())
 	}
 	for _, m := range r.sorted() {

@@ -1,13 +1,14 @@
 package command
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -36,6 +37,8 @@ const aftercare = 20 * time.Second
 // lookEvery is how often the checkpoint folder and the clock are looked at.
 const lookEvery = time.Second
 
+func (r *Runner) pace() time.Duration { return cmp.Or(r.every, lookEvery) }
+
 // Run runs the program to its end. When ctx ends first, the program gets SIGTERM and its grace, then SIGKILL; the error
 // wraps ctx's cause, and the result holds what was reported until then. Every other failure is a *Failure, or an error of
 // the store or the machine.
@@ -51,7 +54,7 @@ func (r *Runner) Run(ctx context.Context, j Job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer os.RemoveAll(l.root)
+	defer l.remove()
 	output, err := newReading(j.Command.Metrics, j.Watch)
 	if err != nil {
 		return Result{}, err
@@ -72,17 +75,18 @@ type attempt struct {
 	env     []string
 	program model.Program
 	keeper  *keeper
+	lease   *lease // of the goroutine that keeps checkpoints while the program runs
 
 	announced chan struct{} // holds one when the program has announced a checkpoint
 	reached   chan struct{} // holds one when the watched metric was reported
 
-	mu         sync.Mutex // guards what follows
-	lease      *lease
-	output     *reading
-	lastOutput time.Time
-	reports    []stage.TrialReport // not passed on yet
-	logged     *rate.Limiter
-	notLogged  int
+	// mu guards what follows. Whoever holds it must not wait for anything: the program's output would wait with it.
+	mu        sync.Mutex
+	output    *reading
+	stored    checkpoint          // the last one on the record
+	reports   []stage.TrialReport // not passed on yet
+	logged    *rate.Limiter
+	notLogged int
 }
 
 // prepare lays out what the program finds.
@@ -134,6 +138,7 @@ func (a *attempt) deliver(ctx context.Context) error {
 // resume restores the last checkpoint, and says so.
 func (a *attempt) resume(ctx context.Context) error {
 	c := a.lease.record.Checkpoint
+	a.stored = c
 	if c.Folder.IsZero() {
 		return os.MkdirAll(a.layout.checkpoints, 0o700)
 	}
@@ -151,6 +156,15 @@ func (a *attempt) resume(ctx context.Context) error {
 }
 
 func (a *attempt) run(ctx context.Context) (Result, error) {
+	restored, err := listing(a.layout.checkpoints) // what was restored is in the store already
+	if err != nil {
+		return Result{}, fmt.Errorf("look at the checkpoint folder: %w", err)
+	}
+	// The program's output is read, and may announce a checkpoint, before Start returns.
+	a.keeper = &keeper{
+		store: a.Store, folder: a.layout.checkpoints, text: a.sentence, save: a.save,
+		number: a.lease.record.Checkpoint.Number, last: restored, seen: restored,
+	}
 	p, err := program.Start(ctx, program.Command{
 		Path: a.program.Path, Args: append(append([]string(nil), a.job.Command.Run[1:]...), arguments(a.job.Parameters)...),
 		Dir: a.layout.code, Folder: a.layout.root, Env: a.env, Policy: a.Policy,
@@ -159,15 +173,8 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, a.refused(err)
 	}
-	a.lastOutput = time.Now()
-	a.keeper = &keeper{
-		store: a.Store, folder: a.layout.checkpoints, text: a.sentence, save: a.save, number: a.lease.record.Checkpoint.Number,
-		writers: func() (bool, error) { return p.WritesOpen(a.layout.checkpoints) },
-	}
-	if a.keeper.last, err = listing(a.layout.checkpoints); err != nil { // what was restored is in the store already
-		p.Kill(err)
-	}
-	a.keeper.seen = a.keeper.last
+	a.keeper.writers = func() (bool, error) { return p.WritesOpen(a.layout.checkpoints) }
+	a.keeper.alive = func() bool { return runs(p) }
 	copies := make(chan struct{})
 	go func() { defer close(copies); a.keep(ctx, p) }()
 	a.attend(p)
@@ -184,7 +191,7 @@ func (a *attempt) run(ctx context.Context) (Result, error) {
 
 // attend watches the program until it ends: it passes on progress, ends it when it has gone silent or the worker stops.
 func (a *attempt) attend(p *program.Process) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(a.pace())
 	defer tick.Stop()
 	stop := a.Stop
 	var kill <-chan time.Time
@@ -197,7 +204,7 @@ func (a *attempt) attend(p *program.Process) {
 			a.passOn()
 		case <-tick.C:
 			a.tell()
-			if limit := time.Duration(a.job.Command.Silence); limit > 0 && time.Since(a.lastSign()) > limit {
+			if limit := time.Duration(a.job.Command.Silence); limit > 0 && time.Since(a.lastSign(p)) > limit {
 				p.Stop(silent(a.job.Command))
 			}
 		case <-stop:
@@ -214,19 +221,19 @@ func (a *attempt) attend(p *program.Process) {
 
 // keep copies checkpoints until the program has ended.
 func (a *attempt) keep(ctx context.Context, p *program.Process) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(a.pace())
 	defer tick.Stop()
 	for {
-		complete := false
+		why := byTheClock
 		select {
 		case <-p.Done():
 			return
 		case <-a.announced:
-			complete = true
+			why = onNotice
 		case <-tick.C:
 		}
 		start := time.Now()
-		err := a.keeper.look(ctx, complete)
+		err := a.keeper.look(ctx, why)
 		switch {
 		case errors.Is(err, errLostLease):
 			p.Kill(errLostLease)
@@ -235,19 +242,34 @@ func (a *attempt) keep(ctx context.Context, p *program.Process) {
 			a.Logger.Warn("a checkpoint was not stored, will be tried again", "execution", a.job.Execution, "error", err)
 		}
 		// Copying must not take more of the machine than training does.
-		tick.Reset(max(lookEvery, 3*time.Since(start)))
+		tick.Reset(max(a.pace(), 3*time.Since(start)))
+		select {
+		case <-a.announced: // during the copy: the keeper knows, and that it is no news any more
+		default:
+		}
 	}
+}
+
+// runs reports whether the program's own process is there. Its supervisor waits for it as soon as it is dead.
+func runs(p *program.Process) bool {
+	process, err := os.FindProcess(p.Pid())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = process.Release() }()
+	return process.Signal(syscall.Signal(0)) == nil
 }
 
 // save puts a checkpoint on the record.
 func (a *attempt) save(c checkpoint) error {
 	ctx, done := context.WithTimeout(context.Background(), aftercare)
 	defer done()
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if err := a.lease.update(ctx, func(r *record) { r.Checkpoint = c }); err != nil {
 		return err
 	}
+	a.mu.Lock()
+	a.stored = c
+	a.mu.Unlock()
 	a.Logger.Info("a checkpoint is in the store", "execution", a.job.Execution, "attempt", a.job.Attempt, "checkpoint", c.Number, "at", c.Text, "digest", c.Folder.Digest.String())
 	return nil
 }
@@ -256,7 +278,6 @@ func (a *attempt) save(c checkpoint) error {
 func (a *attempt) read(line []byte, truncated bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lastOutput = time.Now()
 	f := a.output.line(line, truncated)
 	a.log(line)
 	if f.checkpoint != "" {
@@ -315,8 +336,8 @@ func (a *attempt) tell() {
 	}
 	a.mu.Lock()
 	p := stage.TrainingProgress{Step: a.output.step, Total: a.output.total, Metrics: a.output.values(), Attempt: a.job.Attempt, Text: a.output.sentence()}
-	if c := a.lease.record.Checkpoint; c.Number > 0 {
-		p.Checkpoint = fmt.Sprintf("%d (%s)", c.Number, c.Text)
+	if a.stored.Number > 0 {
+		p.Checkpoint = fmt.Sprintf("%d (%s)", a.stored.Number, a.stored.Text)
 	}
 	a.mu.Unlock()
 	a.job.Observer.Progress(p)
@@ -332,175 +353,10 @@ func (a *attempt) sentence() string {
 }
 
 // lastSign is when the program last printed something or changed its checkpoints.
-func (a *attempt) lastSign() time.Time {
-	a.mu.Lock()
-	last := a.lastOutput
-	a.mu.Unlock()
+func (a *attempt) lastSign(p *program.Process) time.Time {
+	last := p.LastOutput()
 	if changed := a.keeper.lastChange(); changed.After(last) {
 		return changed
 	}
 	return last
-}
-
-// end settles an attempt whose program has ended. ctx is the job's and may have ended; after has not.
-func (a *attempt) end(ctx, after context.Context, usage program.Usage, ended error) (Result, error) {
-	spent := stage.Usage{CPUSeconds: usage.CPU.Seconds(), PeakMemoryBytes: usage.PeakMemoryBytes, GPUSeconds: usage.Wall.Seconds() * float64(len(a.job.Devices))}
-	a.lastCheckpoint(after, ended)
-	res := a.result(spent)
-	if ended != nil {
-		return res, a.failed(ctx, after, spent, ended)
-	}
-	files, folder, err := artifact.PutFolder(after, a.Store, a.layout.model, artifact.FolderLimits{Files: mostModelFiles, Bytes: mostModelBytes})
-	if err != nil {
-		return res, fmt.Errorf("store the model that the program left in SM_MODEL_DIR: %w", err)
-	}
-	if len(folder.Files) == 0 {
-		return res, a.fail(after, NoModel, 0, spent, fmt.Errorf("the program exited with status 0 and left no file in the folder that SM_MODEL_DIR names; write the model there, and exit with another status when there is none. Its last output:\n%s", a.tail()))
-	}
-	res.Files = files
-	if err := a.attach(after, &res); err != nil {
-		return res, err
-	}
-	err = a.lease.update(after, func(r *record) { r.Done, r.Usage = true, r.Usage.Plus(spent) })
-	if errors.Is(err, errLostLease) {
-		return res, &Failure{Kind: LostLease, Again: true, Err: err}
-	}
-	return res, err
-}
-
-// lastCheckpoint keeps what the program wrote on SIGTERM: one that exits by itself has finished writing.
-func (a *attempt) lastCheckpoint(ctx context.Context, ended error) {
-	var end *program.End
-	if !errors.As(ended, &end) || end.Kind != program.Stopped || errors.Is(ended, errLostLease) {
-		return
-	}
-	orderly := end.Signal == 0
-	if err := a.keeper.look(ctx, orderly); err != nil {
-		a.Logger.Warn("the last checkpoint was not stored", "execution", a.job.Execution, "error", err)
-	}
-}
-
-func (a *attempt) result(spent stage.Usage) Result {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	res := Result{
-		Program: a.program, Usage: a.lease.record.Usage.Plus(spent), Warnings: a.output.warnings(),
-		Value: a.output.watched, Resource: a.output.resource,
-	}
-	res.Program.Resumed = a.lease.record.Resumed
-	res.Metrics, _ = a.output.summary()
-	return res
-}
-
-// attach stores what goes along with a model.
-func (a *attempt) attach(ctx context.Context, res *Result) error {
-	a.mu.Lock()
-	printed := a.output.transcript.bytes()
-	_, curves := a.output.summary()
-	a.mu.Unlock()
-	var err error
-	if res.Program.Output, err = a.Store.Put(ctx, bytes.NewReader(printed), artifact.MediaText); err != nil {
-		return err
-	}
-	if len(curves) > 0 {
-		if res.Curves, err = artifact.PutJSON(ctx, a.Store, artifact.MediaJSON, curves); err != nil {
-			return err
-		}
-	}
-	ref, folder, err := artifact.PutFolder(ctx, a.Store, a.layout.output, artifact.FolderLimits{Files: mostOutputFiles, Bytes: mostOutputBytes})
-	if errors.Is(err, artifact.ErrFolderLimit) {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("what the program left in SM_OUTPUT_DATA_DIR was not kept: %v", err))
-		return nil
-	}
-	if len(folder.Files) > 0 {
-		res.Program.OutputData = ref
-	}
-	return err
-}
-
-// failed turns the end of a program into the error of the training.
-func (a *attempt) failed(ctx, after context.Context, spent stage.Usage, ended error) error {
-	switch {
-	case errors.Is(ended, errLostLease):
-		return &Failure{Kind: LostLease, Again: true, Err: errLostLease}
-	case errors.Is(ended, errWorkerStops):
-		return a.fail(after, Interrupted, 0, spent, fmt.Errorf("the worker stopped; training goes on from its last checkpoint: %s", a.lease.record.Checkpoint.orNone()))
-	case errors.Is(ended, errSilent):
-		return a.fail(after, Silence, 0, spent, ended)
-	case ctx.Err() != nil:
-		_ = a.lease.update(after, func(r *record) { r.Usage = r.Usage.Plus(spent) })
-		return fmt.Errorf("training was stopped: %w", context.Cause(ctx))
-	}
-	kind, code := kindOf(ended)
-	return a.fail(after, kind, code, spent, ended)
-}
-
-func (c checkpoint) orNone() string {
-	if c.Number == 0 {
-		return "there is none, it begins anew"
-	}
-	return fmt.Sprintf("number %d (%s)", c.Number, c.Text)
-}
-
-// fail puts a failure on the record and decides whether it is tried again.
-func (a *attempt) fail(ctx context.Context, kind Kind, code int, spent stage.Usage, err error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	recorded := a.lease.update(ctx, func(r *record) {
-		r.Usage = r.Usage.Plus(spent)
-		if kind.counts() {
-			r.Failures++
-		}
-	})
-	if errors.Is(recorded, errLostLease) {
-		return &Failure{Kind: LostLease, Again: true, Err: errLostLease}
-	}
-	if recorded != nil {
-		return errors.Join(err, recorded)
-	}
-	f := &Failure{Kind: kind, Again: again(kind, code, a.job.Command.Retry, a.lease.record.Failures), Err: err}
-	if !f.Again && kind.retryable() {
-		f.Err = fmt.Errorf("%w\nIt is not tried again: %s", err, a.why(kind))
-	}
-	return f
-}
-
-// why says which rule of the spec ends the retries.
-func (a *attempt) why(kind Kind) string {
-	r := a.job.Command.Retry
-	if a.lease.record.Failures >= r.Attempts {
-		return fmt.Sprintf("it has failed %d times, and train.command.retry.attempts is %d.", a.lease.record.Failures, r.Attempts)
-	}
-	return fmt.Sprintf("train.command.retry.on does not name %s; a program that exits with status %d is tried again.", kind, temporaryFailure)
-}
-
-// refused sorts what kept a program from starting.
-func (a *attempt) refused(err error) error {
-	var refusal *program.Refusal
-	switch {
-	case errors.Is(err, errLostLease):
-		return &Failure{Kind: LostLease, Again: true, Err: err}
-	case errors.As(err, &refusal):
-		return &Failure{Kind: Refused, Err: fmt.Errorf("train.command.run: %w", err)}
-	}
-	var end *program.End
-	if errors.As(err, &end) && end.Kind != program.Stopped { // the interpreter that was asked what it is
-		return &Failure{Kind: Refused, Err: err}
-	}
-	return err
-}
-
-// tail is the end of the output, for a message.
-func (a *attempt) tail() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	printed := a.output.transcript.bytes()
-	const most = 1000
-	if len(printed) > most {
-		printed = printed[len(printed)-most:]
-	}
-	if len(printed) == 0 {
-		return "(none)"
-	}
-	return string(bytes.ToValidUTF8(printed, nil))
 }
