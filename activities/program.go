@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -69,7 +70,7 @@ func (t *Training) runProgram(ctx context.Context, s *spec.Spec, parts table.Pre
 	use := stop()
 	if err != nil {
 		if ctx.Err() != nil && in.Trial != nil && !errors.Is(context.Cause(ctx), activity.ErrActivityPaused) {
-			return stage.Trained{}, &stoppedTrial{stage.Trained{Answer: stage.Answer{Usage: res.Usage}, Metric: res.Value, Resource: res.Resource, Reason: "stopped"}}
+			return stage.Trained{}, &stoppedTrial{stage.Trained{Answer: stage.Answer{Usage: res.Usage}, Metric: finite(res.Value), Resource: res.Resource, Reason: "stopped"}}
 		}
 		return stage.Trained{}, err
 	}
@@ -125,12 +126,24 @@ func (t *Training) fileProgram(ctx context.Context, s *spec.Spec, parts table.Pr
 	}
 	trained := stage.Trained{
 		Answer: stage.Answer{Summary: programSummary(job, res, parts), Usage: res.Usage},
-		Model:  ref, Manifest: manifest, Metric: res.Value, Resource: res.Resource, Host: t.Host,
+		Model:  ref, Manifest: manifest, Metric: finite(res.Value), Resource: res.Resource, Host: t.Host,
 	}
-	if job.Watch.Metric != "" && res.Value == nil {
+	switch {
+	case job.Watch.Metric == "" || trained.Metric != nil:
+	case res.Value != nil:
+		trained.Reason = fmt.Sprintf("the metric %q was %g at the end; expected a finite number", job.Watch.Metric, *res.Value)
+	default:
 		trained.Reason = missingMetric(job.Watch.Metric, res.Metrics)
 	}
 	return trained, nil
+}
+
+// finite is nil for what JSON, and so a message between activity and workflow, cannot hold.
+func finite(value *float64) *float64 {
+	if value == nil || math.IsNaN(*value) || math.IsInf(*value, 0) {
+		return nil
+	}
+	return value
 }
 
 // missingMetric tells which metrics there were instead.
@@ -335,7 +348,7 @@ func (w *trainingWatch) progress(p stage.TrainingProgress) {
 
 // reached tells the sweep of the metric where early stopping looks.
 func (w *trainingWatch) reached(resource int, value float64) {
-	if w.looks == nil || resource < w.nextLook {
+	if w.looks == nil || resource < w.nextLook || finite(&value) == nil { // a trial that ends like that fails
 		return
 	}
 	for resource >= w.nextLook {

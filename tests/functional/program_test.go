@@ -108,22 +108,30 @@ func TestASweepOfTheBuiltInTrainerChoosesAndIsReported(t *testing.T) {
 
 func TestASweepOfOwnProgramsStopsBadTrialsEarly(t *testing.T) {
 	t.Parallel()
-	l := start(t, credit("swept-own", oneReviewer, ownProgram(t, document{"rows": 200, "delay": 0.05},
+	l := start(t, credit("swept-own", oneReviewer, ownProgram(t, document{"rows": 200, "delay": 0.8}, // a trial learns with its heartbeats, every three seconds, that it is stopped
 		with("train.sweep", document{
-			"method": "asha", "metric": "log_likelihood", "trials": 9, "parallel": 3, "seed": 3,
+			"method": "asha", "metric": "log_likelihood", "trials": 8, "parallel": 4, "seed": 3,
 			"parameters": document{"smoothing": document{"min": 0.00001, "max": 100.0, "scale": "log"}},
 			"early_stop": document{"by": "step", "first": 1, "factor": 3},
 		}))))
 	l.deploys()
 	var report search.Report
 	require.NoError(t, artifact.ReadJSON(t.Context(), local.Store, manifestOf(t, "swept-own", 1).Sweep, &report))
-	require.Equal(t, 9, report.Finished+report.Stopped)
+	require.Equal(t, 8, report.Finished+report.Stopped)
 	require.Positive(t, report.Stopped)
 	for _, r := range report.Trials {
 		if r.Outcome == search.OutcomeStopped {
 			require.Contains(t, r.Reason, "are better")
 		}
 	}
+}
+
+func TestASweepWhoseMetricIsNotANumberEndsSoon(t *testing.T) {
+	t.Parallel()
+	failure := start(t, credit("swept-to-nan", ownProgram(t, document{"nan": 1}, with("train.sweep", document{
+		"method": "random", "metric": "validation_accuracy", "trials": 1000, "parameters": document{"smoothing": document{"min": 0.1, "max": 1.0}},
+	})))).fails()
+	require.Contains(t, failure.Message(), `the metric "validation_accuracy" was NaN at the end`)
 }
 
 func TestASweepWhoseMetricNeverAppearsEndsSoon(t *testing.T) {

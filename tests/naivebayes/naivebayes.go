@@ -113,7 +113,9 @@ func train() error {
 		fmt.Printf("{\"checkpoint\": \"state.json\", \"step\": %d, \"total\": %d, \"log_likelihood\": %g}\n", done.Step, steps, done.likelihood(rows[:min(size, len(rows))]))
 		time.Sleep(delay)
 	}
-	if err := validate(s); err != nil {
+	if p["nan"] != "" {
+		fmt.Println(`{"validation_accuracy": NaN}`)
+	} else if err := validate(s); err != nil {
 		return err
 	}
 	return save(filepath.Join(os.Getenv("SM_MODEL_DIR"), "model.json"), s)

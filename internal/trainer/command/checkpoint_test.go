@@ -135,42 +135,58 @@ trap 'printf last > "$C/last"; ANNOUNCE exit STATUS' TERM
 EARLY
 touch "$SYNC/on"; while :; do sleep 0.05; done
 `
+	const early = `printf first > "$C/first"; echo '{"checkpoint": "first"}'`
+	first := map[string]string{"first": "first"}
 	for _, c := range []struct {
 		name, status, announce, early string
 		kept                          bool
 	}{
 		{name: "by a program that exits with 0", status: "0", kept: true},
 		{name: "by one that exits as shells do of a command that was cut short", status: "143"},
-		{name: "by one that exits as shells do and tells of it", status: "143", early: `echo '{"checkpoint": "none"}'`, announce: `echo {\"checkpoint\": \"last\"};`, kept: true},
+		{name: "by one that exits as shells do and tells of it", status: "143", early: early, announce: `echo {\"checkpoint\": \"last\"};`, kept: true},
 		{name: "by one that asks to be tried again", status: "75", kept: true},
-		{name: "by one that tells of it", status: "0", early: `echo '{"checkpoint": "none"}'`, announce: `echo {\"checkpoint\": \"last\"};`, kept: true},
-		{name: "by one that tells of others and not of this", status: "0", early: `echo '{"checkpoint": "none"}'`},
+		{name: "by one that tells of it", status: "0", early: early, announce: `echo {\"checkpoint\": \"last\"};`, kept: true},
+		{name: "by one that tells of others and not of this", status: "0", early: early},
 		{name: "by one that fails over it", status: "1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.runner.every = patience // only the end looks at the folder
+			b.runner.every = patience // only announcements and the end have the folder looked at
 			stop := make(chan struct{})
 			b.runner.Stop = stop
 			j := b.script(t, strings.NewReplacer("STATUS", c.status, "ANNOUNCE", c.announce, "EARLY", c.early).Replace(script))
 			done := b.begin(t, t.Context(), j)
 			b.seen(t, "on")
+			want, number := map[string]string{}, 0
+			if c.early != "" {
+				b.checkpointed(t, j, first)
+				want, number = maps.Clone(first), 1
+			}
 			close(stop)
 			f := failed(t, b.await(t, done).err, Interrupted, true)
 			r := b.record(t, j)
 			require.Zero(t, r.Failures)
-			require.Equal(t, c.kept, r.Checkpoint.Number == 1)
-			if !c.kept {
+			if c.kept {
+				want["last"] = "last"
+				number++
+			}
+			require.Equal(t, number, r.Checkpoint.Number)
+			if number == 0 {
 				require.ErrorContains(t, f, "there is none, it begins anew")
 				return
 			}
-			require.ErrorContains(t, f, "the worker stopped; training goes on from its last checkpoint: number 1 (no progress was printed)")
+			require.Equal(t, want, b.files(t, r.Checkpoint.Folder))
+			at := fmt.Sprintf("%d (no progress was printed)", number)
+			require.ErrorContains(t, f, "the worker stopped; training goes on from its last checkpoint: number "+at)
+			if !c.kept {
+				return
+			}
 			b = b.elsewhere(t)
 			b.runner.Stop = nil
 			res := b.succeeds(t, handedOut(j, 2))
-			require.Equal(t, map[string]string{"checkpoints/last": "last"}, b.files(t, res.Files))
-			require.Equal(t, []string{"attempt 2 resumed from checkpoint 1 (no progress was printed)"}, res.Program.Resumed)
+			require.Len(t, b.files(t, res.Files), len(want))
+			require.Equal(t, []string{"attempt 2 resumed from checkpoint " + at}, res.Program.Resumed)
 		})
 	}
 }
