@@ -117,7 +117,7 @@ func (l *life) onlyVersion() registry.Manifest {
 
 // findings is the part of a manifest that data, spec and code alone decide.
 func findings(m registry.Manifest) registry.Manifest {
-	m.Lifecycle, m.RunID, m.Created = "", "", time.Time{}
+	m.Lifecycle, m.RunID, m.Created, m.Usage = "", "", time.Time{}, nil
 	m.Dossier, m.DossierPage, m.Decisions = artifact.Ref{}, artifact.Ref{}, nil
 	return m
 }
