@@ -69,7 +69,9 @@ func (t *Training) runProgram(ctx context.Context, s *spec.Spec, parts table.Pre
 	res, err := run.Run(ctx, job)
 	use := stop()
 	if err != nil {
-		if ctx.Err() != nil && in.Trial != nil && !errors.Is(context.Cause(ctx), activity.ErrActivityPaused) {
+		// A failure of its own, such as the worker's stop, comes again; only a stop asked for by the sweep is an answer.
+		var failure *command.Failure
+		if ctx.Err() != nil && in.Trial != nil && !errors.As(err, &failure) && !errors.Is(context.Cause(ctx), activity.ErrActivityPaused) {
 			return stage.Trained{}, &stoppedTrial{stage.Trained{Answer: stage.Answer{Usage: res.Usage}, Metric: finite(res.Value), Resource: res.Resource, Reason: "stopped"}}
 		}
 		return stage.Trained{}, err

@@ -71,6 +71,7 @@ type Config struct {
 	GatewayAddress string
 	MetricsAddress string // "" serves no metrics
 	Logger         *slog.Logger
+	LogLevel       slog.Level // from which lines are logged, for whoever makes Logger
 	// Ready is called once everything listens and polls.
 	Ready func(Addresses)
 }
@@ -112,6 +113,7 @@ func (c *Config) Flags(f *pflag.FlagSet) {
 	f.IntVar(&c.Threads, "threads", c.Threads, "processors one table operation may use")
 	f.StringVar(&c.Scratch, "scratch", c.Scratch, "folder for temporary files (default: the system's; of a local stack: scratch in its state folder)")
 	f.StringVar(&c.GatewayAddress, "gateway-address", c.GatewayAddress, "where the gateway listens")
+	f.TextVar(&c.LogLevel, "log-level", c.LogLevel, "least level that is logged: debug (with the output of users' servers), info, warn or error")
 	f.StringVar(&c.MetricsAddress, "metrics-address", c.MetricsAddress, "where metrics are served; empty: nowhere")
 }
 

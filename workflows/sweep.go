@@ -253,6 +253,8 @@ func (s *sweep) judge(r *search.TrialRecord, t *runningTrial, trained stage.Trai
 		return search.Stopped{Trial: t.Trial, Value: trained.Metric, GPUSeconds: r.GPUSeconds}
 	case err != nil:
 		r.Outcome, r.Reason = search.OutcomeFailed, brief(explain(err))
+	case trained.Model.IsZero(): // it was stopped, and not by this sweep
+		r.Outcome, r.Reason = search.OutcomeFailed, brief(trained.Reason)
 	case trained.Metric == nil:
 		r.Outcome, r.Reason = search.OutcomeFailed, brief(trained.Reason)
 	default:

@@ -235,6 +235,23 @@ func TestASweepInWhichEverythingFailsEndsSoonAndSaysWhy(t *testing.T) {
 	require.Less(t, len(w.trained), 20)
 }
 
+// A trial without a model must not be chosen, whatever its metric.
+func TestATrialThatWasStoppedByOthersIsNeverTheBest(t *testing.T) {
+	w := newSweepWorld(t)
+	train := w.train
+	w.train = func(ctx context.Context, trial stage.Trial) (stage.Trained, error) {
+		if trial.Number == 7 {
+			return stage.Trained{Metric: new(2.0), Reason: "stopped"}, nil
+		}
+		return train(ctx, trial)
+	}
+	r, err := w.sweep(sweepOf(nil))
+	require.NoError(t, err)
+	require.NotEqual(t, 7, r.Best.Trial)
+	require.False(t, r.Best.Trained.Model.IsZero())
+	require.Equal(t, 1, w.report.Report.Failed)
+}
+
 func TestASweepThatCannotBeIsRefused(t *testing.T) {
 	_, err := newSweepWorld(t).sweep(sweepOf(func(s *spec.Sweep) {
 		s.Parameters = map[string]spec.SweepRange{"x": {Min: new(2.0), Max: new(1.0)}}

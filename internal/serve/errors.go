@@ -54,12 +54,10 @@ func (e *StartError) Error() string {
 // Unwrap is a *program.Refusal or a *program.End.
 func (e *StartError) Unwrap() error { return e.Err }
 
-// Transient reports whether the same start may succeed later: the program was too slow, crashed by a signal, found its
-// port taken, or the machine had no memory left.
+// Transient reports whether the same start may succeed later: the program crashed by a signal, found its port taken, or
+// the machine had no memory left. One that was not ready in time mostly listens elsewhere or needs more of it: its user
+// should read so at once, not after many times serve.ready_within.
 func (e *StartError) Transient() bool {
-	if e.Kind == NotReady {
-		return true
-	}
 	var end *program.End
 	if e.Kind != Ended || !errors.As(e.Err, &end) {
 		return false

@@ -124,7 +124,7 @@ func TestAProgramThatDoesNotServeIsSaid(t *testing.T) {
 		{"ends at once", "ends", nil, Ended, false, []string{"exited with status 3", "cannot read the weights", "Try serve.run by hand"}},
 		{"ends well", "exits well", nil, Ended, false, []string{"exited with status 0 before it was ready", "stay in the foreground"}},
 		{"crashes", "crashes", nil, Ended, true, []string{"signal 9"}},
-		{"never ready", "never ready", func(fx *fixture) { fx.served.Serve.ReadyWithin = spec.Duration(3 * time.Second) }, NotReady, true,
+		{"never ready", "never ready", func(fx *fixture) { fx.served.Serve.ReadyWithin = spec.Duration(3 * time.Second) }, NotReady, false,
 			[]string{"within 3s", "the last one gave status 503", "raise serve.ready_within", "still reading the weights"}},
 		{"its port is always taken", "finds its port taken", nil, Ended, true, []string{"Address already in use"}},
 		{"not allowed", "serves", func(fx *fixture) { fx.loader.Policy.Allowed = nil }, Refused, false, []string{"--allow-programs"}},

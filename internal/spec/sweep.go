@@ -29,6 +29,13 @@ func (d *decoder) checkSweep(s *Spec) {
 	if w.EarlyStop != nil && grid {
 		d.complain(path+".early_stop", "found early_stop with method: grid", "leave it out, since a grid tries everything; or write method: asha")
 	}
+	if early := w.EarlyStop != nil || w.Method == SweepASHA; early && s.Train.Trainer == TrainerLogistic {
+		at, found := path+".early_stop", "found early_stop with trainer: logistic"
+		if w.EarlyStop == nil {
+			at, found = path+".method", "found method: asha with trainer: logistic"
+		}
+		d.complain(at, found, "the logistic trainer reports its metric once, at its end, so that there is nothing to stop: write method: random, sobol or tpe without early_stop")
+	}
 	if w.Method == SweepLatinHypercube {
 		if ends := d.given(path+".hours") || d.given(path+".gpu_hours"); ends && !d.given(path+".trials") {
 			d.complain(path+".trials", "found method: latin_hypercube without trials", "give trials, since a hypercube has as many strata; or write method: sobol, which can end anywhere")

@@ -398,6 +398,7 @@ func TestSweepsOfTheLogisticTrainer(t *testing.T) {
 		{sweep("l2: {min: -1, max: 1}", "validation_auc"), `16:28: train.sweep.parameters.l2.min: found the number -1; expected a number of at least 0`},
 		{sweep("tolerance: {min: 0.1, max: 2}", "validation_auc"), `train.sweep.parameters.tolerance.max: found the number 2; expected a number above 0 and at most 1`},
 		{sweep("max_iterations: {min: 10, max: 100}", "validation_auc"), `16:35: train.sweep.parameters.max_iterations: found a range with fractions; add integer: true: max_iterations is a whole number`},
+		{strings.Replace(sweep(l2, "validation_auc"), "method: random", "method: asha", 1), `train.sweep.method: found method: asha with trainer: logistic; the logistic trainer reports its metric once`},
 		{sweep(l2, "auc"), `17:13: train.sweep.metric: found "auc", which the logistic trainer does not report; expected one of validation_auc, validation_accuracy, validation_log_loss, validation_brier`},
 		{sweep(l2, "validation_acuracy"), `; did you mean "validation_accuracy"?`},
 		{sweep(l2, "validation_log_loss"), `train.sweep.goal: found the goal to maximize validation_log_loss; write goal: minimize: of a loss, less is better`},

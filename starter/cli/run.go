@@ -152,12 +152,12 @@ func (a *app) follow(ctx context.Context, t client.Client, id string) error {
 				view.trouble(err)
 				continue
 			}
+			view.update(status)
 			if status.Sweep != "" && (status.Stage == stage.Train || !view.swept) {
 				if s, err := querySweep(ctx, t, status.Sweep); err == nil { // it may not have started yet
 					view.sweep(s)
 				}
 			}
-			view.update(status)
 			if ticks++; ticks%pendingTicks == 0 {
 				if under, err := pending(ctx, t, id); err == nil { // the next tick says when Temporal is away
 					view.underWay(under)

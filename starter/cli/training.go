@@ -41,7 +41,7 @@ func pending(ctx context.Context, t client.Client, id string) (underWay, error) 
 			continue
 		}
 		r := retry{Activity: name, Attempts: a.GetAttempt() - 1, Failure: a.GetLastFailure().GetMessage()}
-		if next := a.GetNextAttemptScheduleTime(); next != nil {
+		if next := a.GetNextAttemptScheduleTime(); next.IsValid() && next.AsTime().Unix() > 0 { // otherwise an attempt is under way
 			r.Next = next.AsTime()
 		}
 		u.Retrying = append(u.Retrying, r)
@@ -58,6 +58,9 @@ type retry struct {
 }
 
 func (r retry) String() string {
+	if r.Next.IsZero() {
+		return fmt.Sprintf("%s failed %d times, and is being tried again: %s", r.Activity, r.Attempts, r.Failure)
+	}
 	return fmt.Sprintf("%s failed %d times and is tried again at %s: %s", r.Activity, r.Attempts, r.Next.Local().Format(time.TimeOnly), r.Failure)
 }
 

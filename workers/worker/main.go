@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,7 +37,7 @@ func command() *cobra.Command {
 			if cfg.Roles, err = workers.ParseRoles(roles); err != nil {
 				return err
 			}
-			cfg.Logger = workers.NewLogger(os.Stderr, asJSON, slog.LevelInfo)
+			cfg.Logger = workers.NewLogger(os.Stderr, asJSON, cfg.LogLevel)
 			cfg.Ready = func(a workers.Addresses) {
 				cfg.Logger.Info("ready", "roles", roles, "gateway", a.Gateway, "metrics", a.Metrics)
 			}

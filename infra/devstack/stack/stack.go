@@ -140,13 +140,13 @@ func (c Config) checkPorts() error {
 
 func (c Config) logger() (*slog.Logger, func(), error) {
 	if c.LogFile == "" {
-		return workers.NewLogger(os.Stderr, false, slog.LevelInfo), func() {}, nil
+		return workers.NewLogger(os.Stderr, false, c.Worker.LogLevel), func() {}, nil
 	}
 	f, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the log: %w; choose another file with --log-file", err)
 	}
-	return workers.NewLogger(f, false, slog.LevelInfo), func() { f.Close() }, nil
+	return workers.NewLogger(f, false, c.Worker.LogLevel), func() { f.Close() }, nil
 }
 
 // quieter keeps the server's errors and drops the rest, which is about the server's own insides.
