@@ -58,6 +58,21 @@ fixtures: ## write replay fixtures; only on the code that is deployed
 bench: build ## measure, and print a table with the machine
 	$(GO) run ./tests/bench
 
+PEERS := .venv-peers
+
+$(PEERS)/.installed: tests/bench/peers/requirements.txt
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.installed ## compare the evaluation with scikit-learn and SciPy on the same rows: values and times
+	$(GO) run ./tests/bench/peers -python $(PEERS)/bin/python3
+
+.PHONY: figures
+figures: ## simulate, draw the pictures of docs/statistics.md and print its tables; takes minutes
+	$(GO) run ./tests/simulation/figures -o docs/figures
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck and workflowcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

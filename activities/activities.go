@@ -12,6 +12,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/chain"
 	"github.com/assay-ml/assay/internal/device"
+	"github.com/assay-ml/assay/internal/ownmetric"
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
@@ -30,11 +31,11 @@ const (
 	versionValidate = 1
 	versionPrepare  = 2
 	versionTrain    = 1
-	versionEvaluate = 1
-	versionFairness = 1
+	versionEvaluate = 2
+	versionFairness = 2
 	versionExplain  = 1
 	versionPrivacy  = 1
-	versionGate     = 1
+	versionGate     = 2
 )
 
 // Data reads, checks and prepares tables.
@@ -59,8 +60,11 @@ type Training struct {
 type Audit struct {
 	Store    artifact.Store
 	Limits   table.Limits
+	Signer   *chain.Key             // of the steps taken from test sets; nil on a host's own queue, which takes none
 	Verdicts *prometheus.CounterVec // see NewVerdicts
+	Alarms   *prometheus.CounterVec // see NewTestSetAlarms
 	Models   *serve.Loader
+	Programs ownmetric.Runner // of users' own metrics
 }
 
 // Registry keeps versions, the champion and the chain.
@@ -105,6 +109,7 @@ func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
 		stage.ActivityTrain:    c.Training.Train,
 		stage.ActivityEvaluate: c.Audit.Evaluate, stage.ActivityFairness: c.Audit.Fairness, stage.ActivityExplain: c.Audit.Explain,
 		stage.ActivityPrivacy: c.Audit.Privacy, stage.ActivityGate: c.Audit.Gate, stage.ActivityDossier: c.Audit.Dossier,
+		stage.ActivityScoreChampion: c.Audit.ScoreChampion, stage.ActivityAskLabels: c.Audit.AskLabels,
 		stage.ActivityCheckDrift: c.Watching.CheckDrift,
 	})
 }
@@ -113,6 +118,7 @@ func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
 func (c CPU) RegisterControl(r worker.ActivityRegistry) {
 	register(r, map[string]any{
 		stage.ActivityAdmit:      c.Data.Admit,
+		stage.ActivityUnseal:     c.Audit.Unseal,
 		stage.ActivityFileTrials: c.Audit.FileTrials, stage.ActivityReportSweep: c.Audit.ReportSweep,
 		stage.ActivityRegister: c.Registry.Register, stage.ActivityRecord: c.Registry.Record, stage.ActivityChampion: c.Registry.Champion,
 		stage.ActivitySetTraffic: c.Registry.SetTraffic, stage.ActivityPromote: c.Registry.Promote, stage.ActivityRollBack: c.Registry.RollBack,

@@ -1,10 +1,9 @@
 package activities
 
 import (
-	"fmt"
 	"slices"
 
-	"github.com/assay-ml/assay/internal/report"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
@@ -30,23 +29,6 @@ func statsOptions(s *spec.Spec) stats.Options {
 	return options
 }
 
-// labels reads the target as positive or not. Prepare has made sure that it is there and has two values.
-func labels(f *table.Frame, target spec.Target) ([]bool, error) {
-	c, err := f.Column(target.Column)
-	if err != nil {
-		return nil, err
-	}
-	y := make([]bool, f.Rows)
-	for i := range y {
-		text, present := c.Text(i)
-		if !present {
-			return nil, fmt.Errorf("read labels: the target %q is missing in row %d of the part", target.Column, i+1)
-		}
-		y[i] = text == target.Positive
-	}
-	return y, nil
-}
-
 // texts are a column's values as names, one per row.
 func texts(c *table.Column, rows int) []string {
 	out := make([]string, rows)
@@ -60,38 +42,18 @@ func texts(c *table.Column, rows int) []string {
 	return out
 }
 
-// asNames is a column of a frame as a categorical one: a group may be a number, such as a year of birth.
-func asNames(f *table.Frame, name string) (table.Column, error) {
-	c, err := f.Column(name)
-	if err != nil || c.Kind == table.Categorical {
-		if err != nil {
-			return table.Column{}, err
-		}
-		return *c, nil
+func reals(rows []int64) []float64 {
+	out := make([]float64, len(rows))
+	for i, v := range rows {
+		out[i] = float64(v)
 	}
-	out := table.Column{Name: name, Kind: table.Categorical, Codes: make([]int32, f.Rows)}
-	values := make([]string, 0, f.Rows)
-	for i := range f.Rows {
-		if text, present := c.Text(i); present {
-			values = append(values, text)
-		}
-	}
-	slices.Sort(values)
-	out.Levels = slices.Compact(values)
-	for i := range f.Rows {
-		out.Codes[i] = -1
-		if text, present := c.Text(i); present {
-			code, _ := slices.BinarySearch(out.Levels, text)
-			out.Codes[i] = int32(code)
-		}
-	}
-	return out, nil
+	return out
 }
 
 // pointEstimates are the metrics that have a value, by name.
-func pointEstimates(e report.Evaluation) map[string]float64 {
+func pointEstimates(e evaluation.Report) map[string]float64 {
 	values := map[string]float64{}
-	for _, m := range e.Overall.Metrics {
+	for _, m := range e.Overall.Metrics() {
 		if m.Defined() {
 			values[m.Name] = m.Value
 		}

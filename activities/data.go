@@ -33,6 +33,7 @@ func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, 
 			Inconclusive: s.Gates.Inconclusive, Review: s.Review, Rollout: s.Rollout, Monitor: s.Monitor, Retrain: s.Retrain,
 			GPUs: s.Train.GPUs, Priority: s.Train.Priority, Team: s.Train.Team, Sweep: s.Train.Sweep,
 			Program: s.Train.Command != nil, TimeLimit: timeLimit(s.Train),
+			Decides: true, TestSet: s.Gates.TestSet, Labels: s.Gates.Labels, Metrics: len(s.Evaluate.Metrics) > 0,
 		},
 	}, nil
 }
@@ -100,14 +101,16 @@ func (d *Data) Validate(ctx context.Context, in stage.ValidateInput) (stage.Vali
 		Target    spec.Target        `json:"target"`
 		Protected []string           `json:"protected"`
 		Exclude   []string           `json:"exclude"`
-	}{in.Snapshot, s.Data.Expect, s.Data.Target, s.Data.Protected, s.Data.Exclude}
+
+		Unlabelled bool `json:"unlabelled,omitempty"` // rows that fall into the test part may lack their label
+	}{in.Snapshot, s.Data.Expect, s.Data.Target, s.Data.Protected, s.Data.Exclude, s.Gates.Labels != nil}
 	return stored(ctx, d.Store, stage.Validate, versionValidate, params, func() (stage.Validated, error) {
 		defer attend(ctx)()
 		var snap table.Snapshot
 		if err := artifact.ReadJSON(ctx, d.Store, in.Snapshot, &snap); err != nil {
 			return stage.Validated{}, err
 		}
-		found, err := table.Validate(ctx, d.Store, snap, s.Data, d.Limits)
+		found, err := table.Validate(ctx, d.Store, snap, s.Data, d.Limits, table.MissingTestLabels(s.Gates.Labels != nil))
 		if err != nil {
 			return stage.Validated{}, err
 		}
@@ -149,7 +152,8 @@ func (d *Data) Prepare(ctx context.Context, in stage.PrepareInput) (stage.Prepar
 		Snapshot     artifact.Ref `json:"snapshot"`
 		TestSnapshot artifact.Ref `json:"test_snapshot"`
 		Data         spec.Data    `json:"data"`
-	}{in.Snapshot, in.TestSnapshot, data}
+		Unlabelled   bool         `json:"unlabelled,omitempty"` // test rows may lack their label
+	}{in.Snapshot, in.TestSnapshot, data, s.Gates.Labels != nil}
 	answer, err := stored(ctx, d.Store, stage.Prepare, versionPrepare, params, func() (stage.Prepared, error) {
 		defer attend(ctx)()
 		return d.prepare(ctx, s, in)
@@ -192,7 +196,7 @@ func (d *Data) prepare(ctx context.Context, s *spec.Spec, in stage.PrepareInput)
 			return stage.Prepared{}, err
 		}
 	}
-	parts, err := table.Prepare(ctx, d.Store, snap, test, s.Data, d.Limits)
+	parts, err := table.Prepare(ctx, d.Store, snap, test, s.Data, d.Limits, table.MissingTestLabels(s.Gates.Labels != nil))
 	if err != nil {
 		return stage.Prepared{}, err
 	}

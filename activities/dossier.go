@@ -6,9 +6,11 @@ import (
 	"fmt"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/search"
+	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
 )
@@ -36,6 +38,15 @@ func (a *Audit) Dossier(ctx context.Context, in stage.DossierInput) (stage.Compi
 	if compiled.Page, err = a.Store.Put(ctx, bytes.NewReader(page), artifact.MediaHTML); err != nil {
 		return stage.Compiled{}, err
 	}
+	if set := d.TestSet; set != nil {
+		public, err := report.RenderSealed(d, digest, report.Seal{ShowTo: set.ShowTo, Verdict: set.Adaptivity == spec.AdaptivityNone})
+		if err != nil {
+			return stage.Compiled{}, err
+		}
+		if compiled.Public, err = a.Store.Put(ctx, bytes.NewReader(public), artifact.MediaHTML); err != nil {
+			return stage.Compiled{}, err
+		}
+	}
 	compiled.Summary = fmt.Sprintf("dossier %s", digest.Short())
 	return compiled, nil
 }
@@ -62,7 +73,21 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 			return d, 0, err
 		}
 	}
-	d.Usage = e.Usage
+	d.Usage, d.NotCompared = e.Usage, e.NotCompared
+	if set := s.Gates.TestSet; set != nil {
+		d.TestSet = &report.TestSetUse{Adaptivity: set.Adaptivity, Step: e.Step, Of: set.Steps, ShowTo: set.ShowTo}
+	}
+	if !e.Comparison.IsZero() {
+		d.Comparison = &evaluation.Comparison{}
+		if err := artifact.ReadJSON(ctx, a.Store, e.Comparison, d.Comparison); err != nil {
+			return d, 0, err
+		}
+	}
+	if !e.Labels.IsZero() {
+		if d.Labels, err = a.labelsGiven(ctx, e.Labels); err != nil {
+			return d, 0, err
+		}
+	}
 	if !d.Training.Curves.IsZero() {
 		if err := artifact.ReadJSON(ctx, a.Store, d.Training.Curves, &d.Curves); err != nil {
 			return d, 0, err
@@ -81,8 +106,8 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 	d.Data = report.Data{
 		Source: snapshot.Source, Digest: snapshot.SourceDigest, Rows: snapshot.Rows, Columns: len(snapshot.Columns), Unknown: report.Unknowns(*profile),
 	}
-	if d.Gate.Verdict == gate.Inconclusive {
-		d.Warnings = append(d.Warnings, "The gate's verdict is inconclusive: it is put to the reviewers.")
+	if d.Gate.Verdict == gate.Inconclusive && d.Gate.Policy == gate.AskPeople {
+		d.Warnings = append(d.Warnings, undecided(d.Gate))
 	}
 	d.Refs = report.Names(evidenceRefs(e))
 	champion, unchanged, err := unchangedFrom(ctx, a.Store, e.Model, e.ModelArtifact)
@@ -97,6 +122,17 @@ func evidenceRefs(e stage.Evidence) map[string]artifact.Ref {
 		"spec": e.Spec, "snapshot": e.Snapshot, "test_snapshot": e.TestSnapshot, "validation": e.Validation, "prepared": e.Prepared,
 		"model": e.ModelArtifact, "model_manifest": e.ModelManifest, "predictions": e.Predictions, "evaluation": e.Evaluation,
 		"fairness": e.Fairness, "explain": e.Explain, "privacy": e.Privacy, "verdicts": e.Verdicts,
-		"code": e.Code, "sweep": e.Sweep,
+		"code": e.Code, "sweep": e.Sweep, "champion_scores": e.Champion, "comparison": e.Comparison, "labels": e.Labels,
 	}
+}
+
+// undecided tells reviewers what the sample could not decide, and which sample would.
+func undecided(g report.Gate) string {
+	text := "The gate's verdict is inconclusive: it is put to the reviewers."
+	for _, r := range g.Results {
+		if r.Verdict == gate.Inconclusive {
+			text += fmt.Sprintf(" %s: %s", r.Condition, r.Reason)
+		}
+	}
+	return text
 }

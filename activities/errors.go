@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/ledger"
+	"github.com/assay-ml/assay/internal/ownmetric"
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
@@ -38,6 +40,8 @@ const (
 	ErrorProgramNoModel     = "ProgramNoModel"     // it exited with status 0 and left no model
 	ErrorProgramInterrupted = "ProgramInterrupted" // the worker stopped; training goes on from the last checkpoint
 	ErrorLostLease          = "LostLease"          // a later attempt has taken over; this one has no effect
+	ErrorOwnMetric          = "OwnMetricFailed"    // the program of a user's own metric gave no numbers that can be used
+	ErrorTestSet            = "TestSetRefused"     // a test set's ledger was lost, or opened under other rules
 	ErrorServe              = "ServeFailed"        // the program that answers for a model did not start, or did not answer as it should
 )
 
@@ -69,6 +73,10 @@ func asTemporal(ctx context.Context, err error) error {
 	var failure *command.Failure
 	if errors.As(err, &failure) {
 		return temporal.NewApplicationErrorWithOptions(message, programErrors[failure.Kind], temporal.ApplicationErrorOptions{NonRetryable: !failure.Again})
+	}
+	var own *ownmetric.Error
+	if errors.As(err, &own) {
+		return temporal.NewApplicationErrorWithOptions(message, ErrorOwnMetric, temporal.ApplicationErrorOptions{NonRetryable: !own.Transient()})
 	}
 	if serving, passes := serveFailure(err); serving {
 		return temporal.NewApplicationErrorWithOptions(message, ErrorServe, temporal.ApplicationErrorOptions{NonRetryable: !passes})
@@ -111,6 +119,8 @@ func permanentType(err error) string {
 	var badSpec *spec.Error
 	var badInput *trainer.InputError
 	switch {
+	case errors.As(err, new(*ledger.LostError)), errors.As(err, new(*ledger.RulesError)), errors.As(err, new(*ledger.SettledError)):
+		return ErrorTestSet
 	case errors.As(err, &badSpec):
 		return ErrorInvalidSpec
 	case errors.As(err, &badInput):

@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/ledger"
+	"github.com/assay-ml/assay/internal/ownmetric"
+	"github.com/assay-ml/assay/internal/program"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/trainer"
 	"github.com/stretchr/testify/require"
@@ -33,6 +36,10 @@ func TestWhichErrorsAreTriedAgain(t *testing.T) {
 		{"an unknown error", errors.New("the file is empty"), ErrorInvalidData, false},
 		{"bytes that do not match", artifact.ErrCorrupt, ErrorCorrupt, false},
 		{"a missing blob", artifact.ErrNotFound, ErrorNotFound, false},
+		{"a ledger that was deleted", &ledger.LostError{}, ErrorTestSet, false},
+		{"a test set under other rules", &ledger.RulesError{}, ErrorTestSet, false},
+		{"a metric without numbers", &ownmetric.Error{Kind: ownmetric.NoValues, Problem: "no file"}, ErrorOwnMetric, false},
+		{"a metric whose program was killed", &ownmetric.Error{Kind: ownmetric.Ended, Err: &program.End{Kind: program.Signalled}}, ErrorOwnMetric, true},
 		{"a full disk", &fs.PathError{Op: "write", Path: "/s", Err: syscall.ENOSPC}, ErrorUnavailable, true},
 		{"a read-only folder", &fs.PathError{Op: "open", Path: "/s", Err: syscall.EROFS}, ErrorUnavailable, true},
 		{"a lost race", artifact.ErrConflict, ErrorUnavailable, true},

@@ -16,28 +16,45 @@ import (
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/internal/trainer/command"
 	"go.temporal.io/sdk/activity"
 )
 
-// Package stores the training code as it is now.
+// Package stores the user's code as it is now: that of the training, and that of their own metrics.
 func (d *Data) Package(ctx context.Context, in stage.PackageInput) (stage.Packaged, error) {
 	defer attend(ctx)()
 	s, err := loadSpec(ctx, d.Store, in.Spec)
 	if err != nil {
 		return stage.Packaged{}, err
 	}
-	if s.Train.Command == nil {
-		return stage.Packaged{}, fmt.Errorf("store the training code: the spec has no train.command")
+	var packaged stage.Packaged
+	var stored []string
+	if s.Train.Command != nil {
+		ref, folder, err := command.Pack(ctx, d.Store, s.Train.Command.Code)
+		if err != nil {
+			return stage.Packaged{}, err
+		}
+		packaged.Code = ref
+		stored = append(stored, fmt.Sprintf("code %s of %d files", ref.Digest.Short(), len(folder.Files)))
 	}
-	ref, folder, err := command.Pack(ctx, d.Store, s.Train.Command.Code)
-	if err != nil {
-		return stage.Packaged{}, err
+	for _, m := range s.Evaluate.Metrics {
+		ref, folder, err := command.Pack(ctx, d.Store, m.Code)
+		if err != nil {
+			return stage.Packaged{}, fmt.Errorf("metric %s: %w", m.Name, err)
+		}
+		if packaged.Metrics == nil {
+			packaged.Metrics = map[string]artifact.Ref{}
+		}
+		packaged.Metrics[m.Name] = ref
+		stored = append(stored, fmt.Sprintf("metric %s, %s of %d files", m.Name, ref.Digest.Short(), len(folder.Files)))
 	}
-	return stage.Packaged{
-		Answer: stage.Answer{Summary: fmt.Sprintf("code %s of %d files", ref.Digest.Short(), len(folder.Files))}, Code: ref,
-	}, nil
+	if stored == nil {
+		return stage.Packaged{}, fmt.Errorf("store the user's code: the spec has neither train.command nor evaluate.metrics")
+	}
+	packaged.Summary = strings.Join(stored, ", ")
+	return packaged, nil
 }
 
 // runProgram trains with the user's own program.
@@ -50,7 +67,7 @@ func (t *Training) runProgram(ctx context.Context, s *spec.Spec, parts table.Pre
 	info := activity.GetInfo(ctx)
 	job := command.Job{
 		Command: *s.Train.Command, Parameters: p, Code: in.Code, Training: parts.Train, Validation: parts.Validation,
-		Target: s.Data.Target, Weight: s.Data.Weight, Seed: s.Data.Split.Seed, Devices: held,
+		Target: s.Data.Target, Classes: parts.Classes, Weight: s.Data.Weight, Seed: s.Data.Split.Seed, Devices: held,
 		Execution: strings.Join([]string{info.WorkflowExecution.ID, info.WorkflowExecution.RunID, info.ActivityID}, " "),
 		Attempt:   info.Attempt, Begun: info.StartedTime, Watch: watchOf(s, in.Trial),
 	}
@@ -113,7 +130,7 @@ func (t *Training) fileProgram(ctx context.Context, s *spec.Spec, parts table.Pr
 	}
 	m := model.Manifest{
 		Kind: model.KindServed, Trainer: spec.TrainerCommand, TrainerVersion: "1", Model: ref,
-		Target: schema.Target, Positive: schema.Positive, Features: featureNames(parts), Parameters: job.Parameters, Seed: job.Seed,
+		Target: schema.Target, Positive: schema.Positive, Task: schema.Task, Classes: schema.Classes, Features: featureNames(parts), Parameters: job.Parameters, Seed: job.Seed,
 		Training: model.Data{Ref: parts.Train, Rows: int(parts.Rows.Train)},
 		Program:  &res.Program, Metrics: res.Metrics, Curves: res.Curves, DeviceUse: use,
 		Environment: model.CurrentEnvironment(), Warnings: res.Warnings,
@@ -183,11 +200,14 @@ func featureNames(parts table.Prepared) []string {
 	return names
 }
 
-// schema is what the model takes. Prepare has made sure that the target has two values.
+// schema is what the model takes. Prepare has made sure that a binary target has two values.
 func (t *Training) schema(ctx context.Context, s *spec.Spec, parts table.Prepared) (model.Schema, error) {
-	out := model.Schema{Target: s.Data.Target.Column, Positive: s.Data.Target.Positive}
+	out := model.Schema{Target: s.Data.Target.Column, Positive: s.Data.Target.Positive, Task: stats.Task(s.Data.Target.Task), Classes: parts.Classes}
 	for _, f := range parts.Features {
 		out.Features = append(out.Features, model.Feature{Name: f.Name, Kind: f.Kind})
+	}
+	if out.TaskOf() != stats.Binary {
+		return out, nil
 	}
 	target, err := table.ReadFrame(ctx, t.Store, parts.Train, []table.Wanted{{Name: s.Data.Target.Column, Kind: table.Categorical}}, t.Limits)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/chain"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/registry"
-	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
 )
@@ -67,11 +67,11 @@ func (r *Registry) manifest(ctx context.Context, in stage.RegisterInput) (regist
 	var snapshot table.Snapshot
 	var parts table.Prepared
 	var trained model.Manifest
-	var evaluation report.Evaluation
+	var evaluated evaluation.Report
 	for _, read := range []struct {
 		ref  artifact.Ref
 		into any
-	}{{e.Snapshot, &snapshot}, {e.Prepared, &parts}, {e.ModelManifest, &trained}, {e.Evaluation, &evaluation}} {
+	}{{e.Snapshot, &snapshot}, {e.Prepared, &parts}, {e.ModelManifest, &trained}, {e.Evaluation, &evaluated}} {
 		if err := artifact.ReadJSON(ctx, r.Store, read.ref, read.into); err != nil {
 			return none, err
 		}
@@ -83,8 +83,11 @@ func (r *Registry) manifest(ctx context.Context, in stage.RegisterInput) (regist
 		ModelArtifact: e.ModelArtifact, ModelManifest: e.ModelManifest, Predictions: e.Predictions,
 		Evaluation: e.Evaluation, Fairness: e.Fairness, Explain: e.Explain, Privacy: e.Privacy,
 		Verdicts: e.Verdicts, Verdict: string(e.Verdict), Dossier: in.Dossier, DossierPage: in.Page,
-		Parameters: parameters(trained), Environment: environment(trained), Metrics: pointEstimates(evaluation),
+		Parameters: parameters(trained), Environment: environment(trained), Metrics: pointEstimates(evaluated),
 		Code: e.Code, Sweep: e.Sweep,
+	}
+	if spec.Gates.TestSet != nil {
+		m.Metrics = nil // figures of the test set are for some roles only
 	}
 	for _, u := range e.Usage {
 		m.Usage = append(m.Usage, registry.StageUsage{

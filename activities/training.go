@@ -134,7 +134,7 @@ func (t *Training) validate(ctx context.Context, s *spec.Spec, parts table.Prepa
 	if err != nil {
 		return fmt.Errorf("score the validation part: %w", err)
 	}
-	y, err := labels(frame, s.Data.Target)
+	y, err := positives(frame, s.Data.Target)
 	if err != nil {
 		return err
 	}
@@ -198,4 +198,21 @@ func featureColumns(parts table.Prepared) []table.Wanted {
 		columns = append(columns, table.Wanted{Name: f.Name, Kind: f.Kind})
 	}
 	return columns
+}
+
+// positives reads a binary target. Prepare has made sure that it is there and has two values.
+func positives(f *table.Frame, target spec.Target) ([]bool, error) {
+	c, err := f.Column(target.Column)
+	if err != nil {
+		return nil, err
+	}
+	y := make([]bool, f.Rows)
+	for i := range y {
+		text, present := c.Text(i)
+		if !present {
+			return nil, fmt.Errorf("read labels: the target %q is missing in row %d of the part", target.Column, i+1)
+		}
+		y[i] = text == target.Positive
+	}
+	return y, nil
 }

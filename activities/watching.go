@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/chain"
 	"github.com/assay-ml/assay/internal/drift"
+	"github.com/assay-ml/assay/internal/ledger"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/predictionlog"
 	"github.com/assay-ml/assay/internal/registry"
@@ -75,11 +77,11 @@ func (w *Watching) CheckDrift(ctx context.Context, in stage.DriftInput) (stage.D
 	if err != nil {
 		return stage.DriftChecked{}, err
 	}
-	predictor, err := model.Load(ctx, w.Store, manifest.ModelArtifact)
+	schema, err := model.ReadSchema(ctx, w.Store, manifest.ModelArtifact)
 	if err != nil {
 		return stage.DriftChecked{}, err
 	}
-	current, err := w.window(ctx, in, predictor.Schema().Features)
+	current, err := w.window(ctx, in, schema.Features)
 	if err != nil {
 		return stage.DriftChecked{}, err
 	}
@@ -98,6 +100,11 @@ func (w *Watching) CheckDrift(ctx context.Context, in stage.DriftInput) (stage.D
 	}
 	if found.Verdict != drift.Drift {
 		return answer, nil
+	}
+	// A test set that the model was decided on no longer shows what it meets: the next candidate needs a new one.
+	reason := fmt.Sprintf("The drift check of %s raised the alarm: %s.", in.Until.UTC().Format(time.RFC3339), strings.Join(columns, ", "))
+	if _, err := ledger.Invalidate(ctx, w.Store, in.Model, manifest.TestData.Digest, reason, in.Until); err != nil {
+		return stage.DriftChecked{}, err
 	}
 	_, err = chain.Append(ctx, w.Store, w.Signer, in.Model, chain.Event{
 		Key: in.Key, Type: stage.EventDrift, Time: in.Until, Actor: "monitor/" + in.Model,

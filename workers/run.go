@@ -14,6 +14,7 @@ import (
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/gateway"
 	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/ownmetric"
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/internal/trainer/command"
@@ -164,7 +165,10 @@ func (p *process) newWork() work {
 	if p.cfg.Host != "" {
 		w.training.Host = workflows.HostTaskQueue(p.cfg.Host)
 	}
-	w.audit = &activities.Audit{Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry), Models: p.models()}
+	w.audit = &activities.Audit{
+		Store: p.store, Limits: limits, Verdicts: activities.NewVerdicts(p.registry), Alarms: activities.NewTestSetAlarms(p.registry), Models: p.models(),
+		Programs: ownmetric.Runner{Store: p.store, Policy: p.cfg.Programs, Scratch: p.cfg.Scratch, Logger: p.cfg.Logger},
+	}
 	return w
 }
 
@@ -179,6 +183,7 @@ func (p *process) openCPU(options worker.Options, w work) error {
 		return err
 	}
 	control := &activities.Control{Store: p.store, Temporal: p.client}
+	w.audit.Signer = signer
 	does := activities.CPU{
 		Data:      &activities.Data{Store: p.store, Limits: w.limits},
 		Training:  &w.training,

@@ -35,6 +35,8 @@ type lifecycle struct {
 	evidence stage.Evidence
 	compiled stage.Compiled
 	host     string // task queue of the host that has the model's files, if any
+	cost     stage.Usage
+	gated    stage.Gated
 	progress *progress
 	review   *reviewDesk
 }
@@ -89,7 +91,7 @@ func (l *lifecycle) read(input converter.RawValue) error {
 // run goes through the stages and leaves the outcome where people look for it.
 func (l *lifecycle) run(ctx workflow.Context) (Result, error) {
 	result, err := l.live(ctx)
-	result.Model, result.Dossier, result.Page, result.Verdicts = l.plan.Model, l.compiled.Dossier, l.compiled.Page, l.evidence.Verdicts
+	result.Model, result.Dossier, result.Page, result.Verdicts = l.plan.Model, l.compiled.Dossier, l.compiled.Page, l.progress.status.Verdicts
 	if err != nil {
 		result.Outcome, result.Reason = Failed, explain(err)
 		if temporal.IsCanceledError(err) {
@@ -131,6 +133,9 @@ func (l *lifecycle) live(ctx workflow.Context) (Result, error) {
 	if refusal, err := l.askReviewers(ctx); err != nil || refusal != nil {
 		return settled(refusal), err
 	}
+	if refusal, err := l.openVerdict(ctx); err != nil || refusal != nil {
+		return settled(refusal), err
+	}
 	version, err := l.register(ctx)
 	if err != nil {
 		return Result{}, err
@@ -162,16 +167,16 @@ func (l *lifecycle) admit(ctx workflow.Context) error {
 	}
 	l.evidence.Model, l.evidence.Spec = admitted.Plan.Model, admitted.Spec
 	l.progress.identify(ctx, admitted.Plan.Model)
-	if !l.plan.Program {
+	if !l.plan.Program && !l.plan.Metrics {
 		return nil
 	}
 	// The code is stored before anything else: what trains is what stood there when the lifecycle began.
-	packaged, err := call[stage.Packaged](onCPU(ctx, "store the training code"), stage.ActivityPackage, stage.PackageInput{Spec: l.evidence.Spec})
+	packaged, err := call[stage.Packaged](onCPU(ctx, "store the user's code"), stage.ActivityPackage, stage.PackageInput{Spec: l.evidence.Spec})
 	if err != nil {
 		l.progress.fail(ctx, stage.Admit, err)
 		return err
 	}
-	l.evidence.Code = packaged.Code
+	l.evidence.Code, l.evidence.MetricCode = packaged.Code, packaged.Metrics
 	l.progress.note(ctx, stage.Admit, admitted.Summary+", "+packaged.Summary)
 	return nil
 }
@@ -206,6 +211,9 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 		return nil, err
 	}
 	e.ModelArtifact, e.ModelManifest, l.host = trained.Model, trained.Manifest, trained.Host
+	if l.cost = trained.Cost; !trained.Cached {
+		l.cost = trained.Usage
+	}
 	return nil, nil
 }
 
@@ -234,14 +242,10 @@ func (l *lifecycle) ingest(ctx workflow.Context) error {
 func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 	e := &l.evidence
 	input := stage.AuditInput{Spec: e.Spec, Prepared: e.Prepared, Model: e.ModelArtifact}
-	evaluated, err := perform(ctx, l, stage.Evaluate, func() (stage.Evaluated, error) {
-		return onHost[stage.Evaluated](ctx, l.host, "score the test part", stage.ActivityEvaluate, input)
-	})
-	if err != nil {
-		return nil, err
+	input.MetricCode = e.MetricCode
+	if refusal, err := l.evaluate(ctx, &input); err != nil || refusal != nil {
+		return refusal, err
 	}
-	e.Predictions, e.Evaluation = evaluated.Predictions, evaluated.Report
-	input.Predictions = evaluated.Predictions
 	for _, audit := range []struct {
 		name     stage.Name
 		activity string
@@ -260,19 +264,13 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 		}
 		*audit.report = audited.Report
 	}
-	gated, err := perform(ctx, l, stage.Gate, func() (stage.Gated, error) {
-		return call[stage.Gated](onCPU(ctx, "answer the gate conditions"), stage.ActivityGate,
-			stage.GateInput{Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy})
-	})
-	if err != nil {
-		return nil, err
+	if refusal, err := l.decide(ctx); err != nil || refusal != nil {
+		return refusal, err
 	}
-	e.Verdicts, e.Verdict = gated.Verdicts, gated.Verdict
-	l.progress.judge(gated)
 	if err := l.compile(ctx); err != nil {
 		return nil, err
 	}
-	return l.refusedByGate(ctx, gated), nil
+	return l.refusedByGate(ctx, l.gated), nil
 }
 
 // refusedByGate settles the lifecycle when the verdict, under the spec's rule for inconclusive ones, refuses it. The
@@ -304,7 +302,7 @@ func (l *lifecycle) compile(ctx workflow.Context) error {
 	l.progress.file(compiled)
 	return record(ctx, stage.Event{
 		Model: l.plan.Model, Key: l.key("dossier/" + compiled.Dossier.Digest.Short()), Type: stage.EventDossier, Time: now, Actor: l.evidence.Lifecycle,
-		Subjects: []stage.Subject{{Name: "dossier", Digest: compiled.Dossier.Digest}, {Name: "page", Digest: compiled.Page.Digest}}, Detail: map[string]string{"verdict": string(l.evidence.Verdict)},
+		Subjects: []stage.Subject{{Name: "dossier", Digest: compiled.Dossier.Digest}, {Name: "page", Digest: compiled.Page.Digest}}, Detail: l.verdictDetail(),
 	})
 }
 

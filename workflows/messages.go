@@ -54,6 +54,7 @@ const (
 	SignalCheckNow        = "check-now"
 	SignalPause           = "pause"
 	SignalResume          = "resume"
+	SignalLabels          = stage.SignalLabels   // to a Lifecycle: labels it waits for were submitted
 	SignalProgress        = stage.SignalProgress // to a Lifecycle: how far its training has come
 	SignalTrial           = stage.SignalTrial    // to a Sweep: a running trial's metric
 	QueryStatus           = "status"
@@ -139,14 +140,31 @@ type Status struct {
 	Stage     stage.Name    `json:"stage"`
 	Stages    []StageStatus `json:"stages"`
 	Verdict   gate.Verdict  `json:"verdict,omitempty"`
+	Sealed    *Sealed       `json:"sealed,omitempty"` // figures of the test set are for some roles only
+	Alarm     string        `json:"alarm,omitempty"`  // a new test set is needed
+	TestSet   *TestSetUse   `json:"test_set,omitempty"`
+	Labels    *LabelsStatus `json:"labels,omitempty"` // set while it waits for labels
 	Review    *ReviewStatus `json:"review,omitempty"`
 	Sweep     string        `json:"sweep,omitempty"`   // workflow id of the sweep
 	Rollout   string        `json:"rollout,omitempty"` // workflow id of the rollout
 	Result    *Result       `json:"result,omitempty"`  // set when the lifecycle has ended
 	Dossier   artifact.Ref  `json:"dossier,omitzero"`
 	Page      artifact.Ref  `json:"page,omitzero"`
+	Public    artifact.Ref  `json:"public,omitzero"` // of a sealed dossier: the page without figures
 	Verdicts  artifact.Ref  `json:"verdicts,omitzero"`
 	Version   int           `json:"version,omitempty"`
+}
+
+// Sealed says who may see figures of the test set, so that who asks for candidates cannot fit them to it.
+type Sealed struct {
+	Verdict bool     `json:"verdict"` // the verdict is sealed as well
+	ShowTo  []string `json:"show_to"` // roles
+}
+
+// TestSetUse is the step this lifecycle's decision took from its test set.
+type TestSetUse struct {
+	Step int `json:"step"`
+	Of   int `json:"of"`
 }
 
 // ReviewStatus says who has decided and who is still needed.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -95,12 +96,18 @@ func (p *progress) identify(ctx workflow.Context, model string) {
 	p.tag(ctx, AttributeModel.ValueSet(model), AttributeRequester.ValueSet(p.status.Requester))
 }
 
-func (p *progress) judge(gated stage.Gated) {
-	p.status.Verdict, p.status.Verdicts = gated.Verdict, gated.Verdicts
+func (p *progress) judge(gated stage.Gated, set *spec.TestSet) {
+	p.status.Verdict = gated.Verdict
+	if set == nil {
+		p.status.Verdicts = gated.Verdicts
+		return
+	}
+	p.status.Sealed = &Sealed{Verdict: gated.Sealed, ShowTo: set.ShowTo}
+	p.status.TestSet = &TestSetUse{Step: gated.Step, Of: set.Steps}
 }
 
 func (p *progress) file(compiled stage.Compiled) {
-	p.status.Dossier, p.status.Page = compiled.Dossier, compiled.Page
+	p.status.Dossier, p.status.Page, p.status.Public = compiled.Dossier, compiled.Page, compiled.Public
 }
 
 func (p *progress) number(ctx workflow.Context, version int) {

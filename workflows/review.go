@@ -196,7 +196,7 @@ func (l *lifecycle) holdReview(ctx workflow.Context) (reviewed, error) {
 func (l *lifecycle) requestText() string {
 	text := "a candidate waits for " + review.Seats(l.review.review.Status().Missing)
 	if l.evidence.Verdict == gate.Inconclusive {
-		text += "; the gate's verdict is inconclusive and is put to the reviewers"
+		text += "; the gate's verdict is inconclusive and is put to the reviewers: " + l.gated.Summary
 	}
 	return text
 }

@@ -48,6 +48,9 @@ func sortFields(v any) ([]byte, error) {
 // Name is the document that holds the answer.
 func (k StageKey) Name() string { return "cache/" + k.stage + "/" + k.digest.Hex() + ".json" }
 
+// Hex is the whole digest, which names what is answered.
+func (k StageKey) Hex() string { return k.digest.Hex() }
+
 // String is the stage and the beginning of the digest, for people.
 func (k StageKey) String() string { return k.stage + "/" + k.digest.Short() }
 

@@ -4,10 +4,13 @@
 // Models are Wrong, but Many are Useful, section 3) asks how much worse the scores become when one column's values are
 // shuffled among the rows, which breaks its tie with the label and keeps its distribution. It measures what this model
 // uses, not what causes the label; two columns that say the same share their importance.
+//
+// How good scores are is measured by task: of a binary model by the AUC and the log-loss, of a multiclass one by the accuracy
+// (the share of rows whose most probable class is the right one) and the log-loss, of a regression by the root of the mean
+// squared error (RMSE), in the target's units.
 package explain
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -39,45 +42,40 @@ type Options struct {
 	Progress func(done, total int) // called after every shuffle, unless nil
 }
 
-// Report is what Permutation found, most important feature first.
-type Report struct {
-	Method      string         `json:"method"` // for a person: what was done, and what the intervals cover
-	BaseAUC     stats.Estimate `json:"base_auc"`
-	BaseLogLoss float64        `json:"base_log_loss"` // natural logarithm, mean over the rows used
-	Rows        int            `json:"rows"`          // given
-	RowsUsed    int            `json:"rows_used"`     // fewer when sampled
-	Repeats     int            `json:"repeats"`
-	Seed        uint64         `json:"seed"`
-	Features    []Importance   `json:"features"`
-}
-
-// Importance is how far the AUC falls and the log-loss rises when one feature is shuffled: means over the shuffles, N
-// the rows used. Values at or below zero mean that these rows are scored as well without knowing the feature. The AUC's
-// is undefined when the rows hold one class only.
-type Importance struct {
-	Feature       string         `json:"feature"`
-	AUCDrop       stats.Estimate `json:"auc_drop"`
-	AUCDropSD     float64        `json:"auc_drop_sd"` // over shuffles, divisor Repeats - 1
-	LogLossRise   stats.Estimate `json:"log_loss_rise"`
-	LogLossRiseSD float64        `json:"log_loss_rise_sd"`
-}
-
-// Permutation computes the importance of every feature in p's schema from the rows of f, whose labels are y (true is
-// the positive class). Features are ordered by the drop in AUC, then the rise in log-loss, then name. The result depends
-// on the input and the seed alone, and a feature's shuffles do not depend on which other features there are.
+// Permutation computes the importance of every feature in the schema of a binary model p from the rows of f, whose labels
+// are y (true is the positive class). Features are ordered by the drop in AUC, then the rise in log-loss, then name. The
+// result depends on the input and the seed alone, and a feature's shuffles do not depend on which other features there are.
 //
 // It fails when labels and rows differ in number, when there are no rows, when p cannot score f, and when ctx ends.
 func Permutation(ctx context.Context, p model.Predictor, f *table.Frame, y []bool, opt Options) (Report, error) {
+	return permutation(ctx, p, f, binaryTruth(y), opt)
+}
+
+// PermutationOfClasses is Permutation for a multiclass model; y holds each row's class, an index into the schema's Classes.
+// Features are ordered by the drop in accuracy, then the rise in log-loss, then name.
+func PermutationOfClasses(ctx context.Context, p model.Predictor, f *table.Frame, y []int32, opt Options) (Report, error) {
+	return permutation(ctx, p, f, classTruth{y, len(p.Schema().Classes)}, opt)
+}
+
+// PermutationOfNumbers is Permutation for a regression; y holds each row's true number. Features are ordered by the rise of
+// the RMSE, then name.
+func PermutationOfNumbers(ctx context.Context, p model.Predictor, f *table.Frame, y []float64, opt Options) (Report, error) {
+	return permutation(ctx, p, f, numberTruth(y), opt)
+}
+
+func permutation(ctx context.Context, p model.Predictor, f *table.Frame, y truth, opt Options) (Report, error) {
 	opt = opt.resolve()
 	switch {
 	case opt.Repeats < 2:
 		return Report{}, fmt.Errorf("permutation importance: %d shuffles per feature; expected at least 2, an interval needs their spread", opt.Repeats)
-	case len(y) != f.Rows:
-		return Report{}, fmt.Errorf("permutation importance: %d labels for %d rows; expected one per row", len(y), f.Rows)
+	case p.Schema().TaskOf() != y.task():
+		return Report{}, fmt.Errorf("permutation importance: the labels are those of task %s, the model is of task %s", y.task(), p.Schema().TaskOf())
+	case y.rows() != f.Rows:
+		return Report{}, fmt.Errorf("permutation importance: %d labels for %d rows; expected one per row", y.rows(), f.Rows)
 	case f.Rows == 0:
 		return Report{}, fmt.Errorf("permutation importance: there are no rows; give the model rows with labels to be judged on")
 	}
-	report := Report{Method: method(f.Rows, opt), Rows: f.Rows, Repeats: opt.Repeats, Seed: opt.Seed, Features: []Importance{}}
+	report := Report{Method: method(f.Rows, y.shown(), opt), Rows: f.Rows, Repeats: opt.Repeats, Seed: opt.Seed, Features: []Importance{}}
 	f, y, err := sample(p, f, y, opt)
 	if err != nil {
 		return Report{}, fmt.Errorf("permutation importance: %w", err)
@@ -87,7 +85,7 @@ func Permutation(ctx context.Context, p model.Predictor, f *table.Frame, y []boo
 	if err != nil {
 		return Report{}, fmt.Errorf("permutation importance: score the rows unshuffled: %w", err)
 	}
-	report.BaseAUC, report.BaseLogLoss = base.auc, base.logLoss
+	report.describe(y.task(), base)
 
 	features := p.Schema().Features
 	for j, feature := range features {
@@ -106,6 +104,18 @@ func Permutation(ctx context.Context, p model.Predictor, f *table.Frame, y []boo
 	return report, nil
 }
 
+// describe notes how good the scores are before anything is shuffled.
+func (r *Report) describe(task stats.Task, base quality) {
+	switch task {
+	case stats.Multiclass:
+		r.Task, r.BaseAccuracy, r.BaseLogLoss = task, &base.accuracy, base.logLoss
+	case stats.Regression:
+		r.Task, r.BaseRMSE = task, &base.rmse
+	default:
+		r.BaseAUC, r.BaseLogLoss = base.auc, base.logLoss
+	}
+}
+
 func (o Options) resolve() Options {
 	if o.Repeats == 0 {
 		o.Repeats = DefaultRepeats
@@ -116,48 +126,51 @@ func (o Options) resolve() Options {
 	return o
 }
 
-func method(rows int, opt Options) string {
+func method(rows int, shown string, opt Options) string {
 	used := fmt.Sprintf("all %d rows", rows)
 	if rows > opt.MaxRows {
 		used = fmt.Sprintf("a random sample of %d of %d rows", opt.MaxRows, rows)
 	}
 	return fmt.Sprintf("Permutation importance (Breiman 2001) on %s: each feature's values are shuffled among the rows %d times; "+
-		"shown are the mean fall of the AUC and the mean rise of the log-loss, with %g%% Student-t intervals over the shuffles. "+
-		"The intervals cover the chance in shuffling, not in which rows were drawn.", used, opt.Repeats, 100*Level)
-}
-
-func byImportance(a, b Importance) int {
-	return cmp.Or(
-		cmp.Compare(b.AUCDrop.Value, a.AUCDrop.Value),
-		cmp.Compare(b.LogLossRise.Value, a.LogLossRise.Value),
-		cmp.Compare(a.Feature, b.Feature),
-	)
+		"shown are %s, with %g%% Student-t intervals over the shuffles. "+
+		"The intervals cover the chance in shuffling, not in which rows were drawn.", used, opt.Repeats, shown, 100*Level)
 }
 
 // shuffled measures one feature.
-func shuffled(ctx context.Context, p model.Predictor, f *table.Frame, y []bool, feature string, base quality, opt Options, progress func(done int)) (Importance, error) {
+func shuffled(ctx context.Context, p model.Predictor, f *table.Frame, y truth, feature string, base quality, opt Options, progress func(done int)) (Importance, error) {
 	random := generator(opt.Seed, feature)
-	var drops, rises []float64
-	for r := range opt.Repeats {
+	qualities := make([]quality, opt.Repeats)
+	for r := range qualities {
 		after, err := Reorder(f, feature, random.Perm(f.Rows))
 		if err != nil {
 			return Importance{}, err
 		}
-		q, err := measure(ctx, p, after, y)
-		if err != nil {
+		if qualities[r], err = measure(ctx, p, after, y); err != nil {
 			return Importance{}, err
 		}
-		drops = append(drops, base.auc.Value-q.auc.Value)
-		rises = append(rises, q.logLoss-base.logLoss)
 		progress(r + 1)
 	}
+	change := func(of func(q quality) float64) (stats.Estimate, float64) {
+		values := make([]float64, len(qualities))
+		for r, q := range qualities {
+			values[r] = of(q)
+		}
+		return estimate(values, f.Rows)
+	}
 	i := Importance{Feature: feature}
-	i.LogLossRise, i.LogLossRiseSD = estimate(rises, f.Rows)
-	if !base.auc.Defined() {
-		i.AUCDrop = stats.Estimate{Level: Level, N: f.Rows, Undefined: base.auc.Undefined}
+	if y.task() == stats.Regression {
+		i.RMSERise, i.RMSERiseSD = change(func(q quality) float64 { return q.rmse - base.rmse })
 		return i, nil
 	}
-	i.AUCDrop, i.AUCDropSD = estimate(drops, f.Rows)
+	i.LogLossRise, i.LogLossRiseSD = change(func(q quality) float64 { return q.logLoss - base.logLoss })
+	switch {
+	case y.task() == stats.Multiclass:
+		i.AccuracyDrop, i.AccuracyDropSD = change(func(q quality) float64 { return base.accuracy - q.accuracy })
+	case !base.auc.Defined():
+		i.AUCDrop = stats.Estimate{Level: Level, N: f.Rows, Undefined: base.auc.Undefined}
+	default:
+		i.AUCDrop, i.AUCDropSD = change(func(q quality) float64 { return base.auc.Value - q.auc.Value })
+	}
 	return i, nil
 }
 

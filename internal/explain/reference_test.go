@@ -139,7 +139,7 @@ func TestAgreesWithPublishedValuesOnAdult(t *testing.T) {
 	readJSON(t, "reference/values.json", &values)
 	m := referenceModel(t)
 	f, y := adultTest(t, m)
-	base, err := measure(t.Context(), m, f, y)
+	base, err := measure(t.Context(), m, f, binaryTruth(y))
 	require.NoError(t, err)
 	require.InDelta(t, 0.9049545, base.auc.Value, 1e-7)
 	require.InDelta(t, 0.3181768, base.logLoss, 1e-7)
@@ -152,7 +152,7 @@ func TestAgreesWithPublishedValuesOnAdult(t *testing.T) {
 	for name, want := range values.Explain.Shift {
 		shifted, err := Reorder(f, name, shift)
 		require.NoError(t, err)
-		q, err := measure(t.Context(), m, shifted, y)
+		q, err := measure(t.Context(), m, shifted, binaryTruth(y))
 		require.NoError(t, err)
 		require.InDelta(t, want, base.auc.Value-q.auc.Value, 1e-9, name)
 	}
@@ -161,7 +161,7 @@ func TestAgreesWithPublishedValuesOnAdult(t *testing.T) {
 		if feature.Kind != table.Numeric {
 			continue
 		}
-		q, err := measure(t.Context(), withoutNumber(m, j), f, y)
+		q, err := measure(t.Context(), withoutNumber(m, j), f, binaryTruth(y))
 		require.NoError(t, err)
 		want := values.Explain.Mean[feature.Name]
 		require.InDelta(t, want.AUCDrop, base.auc.Value-q.auc.Value, 1e-9, feature.Name)

@@ -3,11 +3,9 @@ package explain
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/assay-ml/assay/internal/model"
-	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
 
@@ -49,7 +47,7 @@ func take(c table.Column, rows []int) table.Column {
 }
 
 // sample keeps the columns that p uses, and a simple random sample of rows, in their order, when there are too many.
-func sample(p model.Predictor, f *table.Frame, y []bool, opt Options) (*table.Frame, []bool, error) {
+func sample(p model.Predictor, f *table.Frame, y truth, opt Options) (*table.Frame, truth, error) {
 	rows := make([]int, f.Rows)
 	for i := range rows {
 		rows[i] = i
@@ -69,20 +67,10 @@ func sample(p model.Predictor, f *table.Frame, y []bool, opt Options) (*table.Fr
 		}
 		out.Columns = append(out.Columns, take(*col, rows))
 	}
-	labels := make([]bool, len(rows))
-	for i, r := range rows {
-		labels[i] = y[r]
-	}
-	return out, labels, nil
+	return out, y.of(rows), nil
 }
 
-// quality is how well a model scores labelled rows.
-type quality struct {
-	auc     stats.Estimate
-	logLoss float64
-}
-
-func measure(ctx context.Context, p model.Predictor, f *table.Frame, y []bool) (quality, error) {
+func measure(ctx context.Context, p model.Predictor, f *table.Frame, y truth) (quality, error) {
 	if err := ctx.Err(); err != nil {
 		return quality{}, err
 	}
@@ -90,24 +78,5 @@ func measure(ctx context.Context, p model.Predictor, f *table.Frame, y []bool) (
 	if err != nil {
 		return quality{}, err
 	}
-	s := stats.Sample{Y: y, Score: scores}
-	if err := s.Validate(); err != nil {
-		return quality{}, err
-	}
-	return quality{auc: stats.AUC(s, Level), logLoss: logLoss(s)}, nil
-}
-
-// smallest keeps the log-loss of a certain and wrong score finite; the usual clip of scikit-learn 1.2.
-const smallest = 1e-15
-
-func logLoss(s stats.Sample) float64 {
-	sum := 0.0
-	for i, positive := range s.Y {
-		p := min(max(s.Score[i], smallest), 1-smallest)
-		if !positive {
-			p = 1 - p
-		}
-		sum -= math.Log(p)
-	}
-	return sum / float64(s.N())
+	return y.quality(scores)
 }

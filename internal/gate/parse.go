@@ -1,301 +1,376 @@
 package gate
 
 import (
-	"fmt"
 	"math"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/assay-ml/assay/internal/stats"
 )
 
-// SyntaxError says where a condition cannot be understood.
-type SyntaxError struct {
-	Text    string // the condition as written
-	Column  int    // byte the message is about, from 1
-	Message string
-}
+// The size of conditions that are read: longer and deeper ones are no conditions.
+const (
+	longestText = 4096 // bytes
+	deepest     = 50   // parentheses within parentheses
+)
 
-// Error names the condition, the column and what was expected there.
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("condition %q, column %d: %s", e.Text, e.Column, e.Message)
-}
-
-// Parse reads a condition of the form
+// Parse reads a condition, the language of ease.ml/ci (Renggli et al., SysML 2019, section 2.2) made whole:
 //
-//	metric op bound                          recall > 0.6
-//	metric[attribute=group] op bound         recall[sex=Female] > 0.6
-//	metric[attribute] op bound               demographic_parity_difference[sex] < 0.2
+//	formula := clause { ("/\" | "and") clause }
+//	clause  := expr ("<" | "<=" | ">" | ">=") number [ ("+/-" | "±") number ]
+//	expr    := ["-"] product { ("+" | "-") product }
+//	product := factor { "*" factor }                      with exactly one factor that is not a number
+//	factor  := number | atom | "(" expr ")" | "-" factor
+//	atom    := "n" | "o" | "d" | ["new." | "old."] metric [ "(" class ")" ] [ "[" slice "]" ]
+//	slice   := part { "*" part }
+//	part    := column [ "=" value ]
 //
-// with op one of < <= > >= and the bound a decimal number. Metrics of rows take a group or nothing, gaps between groups
-// take an attribute, metrics of the table take nothing. Attribute and group names may hold spaces, hyphens and signs; a
-// name that starts with a quote or holds "]" (or, in an attribute, "=") stands in double or single quotes, within
-// which a backslash makes the next character stand for itself. Blanks around names do not count outside quotes.
+// as in
 //
-// Every error is a *SyntaxError.
-func Parse(text string) (Condition, error) {
-	p := &parser{text: text}
-	c, err := p.condition()
+//	recall > 0.6                                          n - o > 0.02 +/- 0.01
+//	recall[sex=Female*race=Black] > 0.6 +/- 0.05          n - 1.1*o > 0.01 +/- 0.01 /\ d < 0.1 +/- 0.01
+//	demographic_parity_difference[sex*race] < 0.2         recall[sex=Female] - recall[sex=Male] > -0.1
+//	precision(setosa) > 0.9                               old.auc < 0.9
+//
+// n is the accuracy of the new model, o of the old one, d the share of rows on which they differ; a metric without a prefix is
+// the new model's. Numbers are decimal; what follows +/- is the clause's tolerance, above 0. Metrics of rows take nothing or
+// parts with values, gaps between groups take columns alone, metrics of the table nothing. own are metrics of the user's,
+// which must have passed their Check.
+//
+// Names of columns, values and classes may hold blanks, hyphens and signs; one that begins with a quote or holds what would end
+// it ("]" and "*", in a column "=" too, in a class ")") stands in double or single quotes, within which a backslash makes the
+// next character stand for itself. Blanks around names do not count outside quotes.
+//
+// A number alone in a sum is refused: it belongs to the bound. So is an expression in which everything cancels, and a bound that
+// the expression can never cross. Every error is a *SyntaxError.
+func Parse(text string, own ...Own) (Formula, error) {
+	p := &parser{text: text, own: own}
+	f, err := p.formula()
 	if err != nil {
-		return Condition{}, err
+		return Formula{}, err
 	}
-	return c, nil
+	return f, nil
 }
 
 type parser struct {
 	text string
 	at   int
+	own  []Own
+	used []Own // of own, what the condition names
 }
 
-func (p *parser) fail(at int, format string, args ...any) *SyntaxError {
-	return &SyntaxError{Text: p.text, Column: at + 1, Message: fmt.Sprintf(format, args...)}
-}
-
-func (p *parser) rest() string { return p.text[p.at:] }
-
-func (p *parser) skipBlanks() {
-	p.at = len(p.text) - len(strings.TrimLeftFunc(p.rest(), unicode.IsSpace))
-}
-
-func (p *parser) condition() (Condition, error) {
-	c := Condition{Text: p.text}
-	m, err := p.metric()
-	if err != nil {
-		return c, err
+func (p *parser) formula() (Formula, error) {
+	f := Formula{Text: p.text}
+	if len(p.text) > longestText {
+		return f, p.fail(longestText, "the condition is longer than %d bytes; write it as several, each an item of its own", longestText)
 	}
-	c.Metric = m.name
-	if c.Slice, err = p.slice(m); err != nil {
-		return c, err
-	}
-	if c.Op, err = p.op(c); err != nil {
-		return c, err
-	}
-	if c.Bound, err = p.bound(m); err != nil {
-		return c, err
-	}
-	return c, p.end(c)
-}
-
-func (p *parser) metric() (metric, error) {
-	p.skipBlanks()
-	start := p.at
-	for p.at < len(p.text) && isWord(p.text[p.at]) {
-		p.at++
-	}
-	word := p.text[start:p.at]
-	if later, ok := p.later(start, word); ok {
-		return metric{}, later
-	}
-	if word == "" {
-		return metric{}, p.fail(start, "expected a metric such as accuracy, found %s", found(p.rest()))
-	}
-	m, ok := findMetric(word)
-	if !ok {
-		names := append(MetricNames(ScopeGate), MetricNames(ScopeRollout)...)
-		return metric{}, p.fail(start, "unknown metric %q; %s", word, didYouMean(word, names))
-	}
-	return m, nil
-}
-
-// later recognises the variables of comparisons between models, and expressions of numbers, at a condition's start.
-func (p *parser) later(start int, word string) (*SyntaxError, bool) {
-	switch {
-	case word == "n":
-		return p.fail(start, "n (the new model's accuracy) is not available yet; write accuracy"), true
-	case word == "o":
-		return p.fail(start, "o (the old model's accuracy) is not available yet; write a bound on the new model's accuracy, such as accuracy > 0.8"), true
-	case word == "d":
-		return p.fail(start, "d (the share of predictions that changed) is not available yet; write a condition on the new model alone, such as accuracy > 0.8"), true
-	case strings.HasPrefix(p.text[start:], "("):
-		return p.fail(start, "arithmetic is not available yet; write one metric, such as accuracy > 0.8"), true
-	case startsNumber(p.text[start:]):
-		return p.fail(start, "expected the metric first, as in accuracy > 0.8; arithmetic is not available yet"), true
-	}
-	return nil, false
-}
-
-func (p *parser) slice(m metric) (Slice, error) {
-	p.skipBlanks()
-	start := p.at
-	if !strings.HasPrefix(p.rest(), "[") {
-		if m.subject == ofAttribute {
-			return Slice{}, p.fail(start, "%s compares the groups of an attribute; name it, as in %s[sex]", m.name, m.name)
+	for {
+		c, err := p.clause()
+		if err != nil {
+			return f, err
 		}
-		return Slice{}, nil
+		f.Clauses = append(f.Clauses, c)
+		f.Own = p.used
+		more, err := p.joined()
+		if err != nil || !more {
+			return f, err
+		}
 	}
-	if m.subject == ofTable {
-		return Slice{}, p.fail(start, "%s is a number of the whole; write it without brackets", m.name)
-	}
-	p.at++
-	s, err := p.names()
-	if err != nil {
-		return Slice{}, err
-	}
-	switch {
-	case m.subject == ofRows && !s.HasGroup:
-		return Slice{}, p.fail(start, "%s is taken on one group; name it, as in %s[%s=...]", m.name, m.name, quoteName(s.Attribute, "]="))
-	case m.subject == ofAttribute && s.HasGroup:
-		return Slice{}, p.fail(start, "%s compares all groups; name the attribute alone: %s%s", m.name, m.name, Slice{Attribute: s.Attribute})
-	}
-	return s, nil
 }
 
-// names reads what stands between the brackets, and the closing one.
-func (p *parser) names() (Slice, error) {
+// joined reads what joins two clauses, and reports whether another one follows.
+func (p *parser) joined() (bool, error) {
+	p.skipBlanks()
+	rest := p.rest()
+	word := leadingWord(rest)
+	switch {
+	case rest == "":
+		return false, nil
+	case strings.HasPrefix(rest, `/\`):
+		p.at += len(`/\`)
+		return true, nil
+	case word == "and":
+		p.at += len("and")
+		return true, nil
+	case strings.EqualFold(word, "or") || startsWithAny(rest, "|", `\/`):
+		return false, p.fail(p.at, `conditions are joined by /\ or by "and" only: all of them must hold`)
+	case strings.EqualFold(word, "and") || startsWithAny(rest, "&", ",", ";"):
+		return false, p.fail(p.at, `join conditions by /\ or by "and", or write each as an item of its own`)
+	case startsWithAny(rest, "+-", "-+"):
+		return false, p.fail(p.at, "write a tolerance as +/- 0.02")
+	case startsWithAny(rest, "+", "-", "*", "/"):
+		return false, p.fail(p.at, "write the bound as one number")
+	default:
+		return false, p.fail(p.at, "expected the end of the condition, found %s", found(rest))
+	}
+}
+
+func (p *parser) clause() (Clause, error) {
+	p.skipBlanks()
 	start := p.at
-	var s Slice
+	var c Clause
 	var err error
-	if s.Attribute, err = p.name("]="); err != nil {
-		return s, err
+	if c.Expr, err = p.expr(0); err != nil {
+		return c, err
 	}
-	if s.Attribute == "" {
-		return s, p.fail(start, "expected the name of an attribute, as in [sex=Female]")
+	c.Subject = strings.TrimSpace(p.text[start:p.at])
+	if len(c.Expr.combined()) == 0 {
+		return c, p.fail(start, "everything in %s cancels, so there is nothing to measure", c.Expr)
 	}
-	if strings.HasPrefix(p.rest(), "=") {
+	if c.Op, err = p.op(); err != nil {
+		return c, err
+	}
+	p.skipBlanks()
+	boundAt := p.at
+	if c.Bound, err = p.number("0.8"); err != nil {
+		return c, err
+	}
+	tolerance, toleranceAt, err := p.tolerance()
+	if err != nil {
+		return c, err
+	}
+	c.Tolerance = tolerance
+	c.Text = p.text[start:p.at]
+	if atTolerance, err := (Formula{Own: p.used}).checkBound(c, ""); err != nil {
+		if atTolerance {
+			boundAt = toleranceAt
+		}
+		return c, p.fail(boundAt, "%v", err)
+	}
+	return c, nil
+}
+
+// tolerance reads what may follow a bound; at is where its number stands.
+func (p *parser) tolerance() (value float64, at int, err error) {
+	before := p.at
+	p.skipBlanks()
+	sign := ""
+	for _, s := range []string{"+/-", "±"} {
+		if strings.HasPrefix(p.rest(), s) {
+			sign = s
+		}
+	}
+	if sign == "" {
+		p.at = before
+		return 0, before, nil
+	}
+	p.at += len(sign)
+	p.skipBlanks()
+	at = p.at
+	if value, err = p.number("0.02"); err != nil {
+		return 0, at, err
+	}
+	if value <= 0 {
+		return 0, at, p.fail(at, "the tolerance is %s; expected a number above 0, or leave it out", formatNumber(value))
+	}
+	return value, at, nil
+}
+
+// expr reads a sum. Coefficients are multiplied out, so that it is a sum of terms.
+func (p *parser) expr(depth int) (Expr, error) {
+	var sum Expr
+	sign := 1.0
+	for {
+		terms, err := p.product(sign, depth)
+		if err != nil {
+			return nil, err
+		}
+		sum = append(sum, terms...)
+		p.skipBlanks()
+		switch rest := p.rest(); {
+		case startsWithAny(rest, "+/-", "+-"):
+			return sum, nil
+		case strings.HasPrefix(rest, "+"):
+			sign = 1
+		case strings.HasPrefix(rest, "-"):
+			sign = -1
+		default:
+			return sum, nil
+		}
 		p.at++
-		groupStart := p.at
-		s.HasGroup = true
-		if s.Group, err = p.name("]"); err != nil {
-			return s, err
-		}
-		if s.Group == "" && !strings.ContainsAny(p.text[groupStart:p.at], `"'`) {
-			return s, p.fail(groupStart, "expected the name of a group, as in [%s=...]", quoteName(s.Attribute, "]="))
-		}
 	}
-	if !strings.HasPrefix(p.rest(), "]") {
-		return s, p.fail(p.at, `expected "]", found %s`, found(p.rest()))
+}
+
+// product reads a metric or a sum in parentheses, and the numbers that it is multiplied by.
+func (p *parser) product(sign float64, depth int) (Expr, error) {
+	p.skipBlanks()
+	start, coefficient := p.at, sign
+	var terms Expr
+	for {
+		for p.skipBlanks(); strings.HasPrefix(p.rest(), "-"); p.skipBlanks() {
+			p.at++
+			coefficient = -coefficient
+		}
+		at := p.at
+		value, inner, err := p.factor(depth)
+		if err != nil {
+			return nil, err
+		}
+		if inner != nil && terms != nil {
+			return nil, p.fail(at, "metrics cannot be multiplied by one another; multiply one by a number, as in 1.1*o")
+		}
+		if inner != nil {
+			terms = inner
+		}
+		coefficient *= value
+		p.skipBlanks()
+		if !strings.HasPrefix(p.rest(), "*") {
+			break
+		}
+		p.at++
+	}
+	if err := p.afterProduct(start, terms); err != nil {
+		return nil, err
+	}
+	for i := range terms {
+		c := terms[i].Coefficient * coefficient
+		if c == 0 || math.IsInf(c, 0) {
+			return nil, p.fail(start, "%s is multiplied by %g; expected a finite number other than 0", terms[i].Quantity, c)
+		}
+		terms[i].Coefficient = c
+	}
+	return terms, nil
+}
+
+// afterProduct refuses what follows a product when it cannot, and a product of numbers alone.
+func (p *parser) afterProduct(start int, terms Expr) error {
+	rest := p.rest()
+	switch {
+	case strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, `/\`):
+		return p.fail(p.at, "division is not understood; multiply by a number, as in 0.5*n")
+	case terms != nil:
+		return nil
+	case leadingWord(rest) != "" || strings.HasPrefix(rest, "("):
+		return p.fail(p.at, "expected * between the number and %s", found(rest))
+	case start == 0 && startsWithAny(rest, "<", ">"):
+		return p.fail(start, "expected the metric first and the bound last, as in recall > 0.8")
+	default:
+		return p.fail(start, "a number alone cannot stand here; move it to the bound, as in n - o > 0.02")
+	}
+}
+
+// factor reads one factor: a number, or the terms of a metric or of a sum in parentheses.
+func (p *parser) factor(depth int) (value float64, terms Expr, err error) {
+	switch {
+	case strings.HasPrefix(p.rest(), "("):
+		terms, err = p.parentheses(depth)
+		return 1, terms, err
+	case startsNumber(p.rest()):
+		value, err = p.number("1.1")
+		return value, nil, err
+	}
+	q, err := p.atom()
+	if err != nil {
+		return 0, nil, err
+	}
+	return 1, Expr{{Coefficient: 1, Quantity: q}}, nil
+}
+
+func (p *parser) parentheses(depth int) (Expr, error) {
+	if depth == deepest {
+		return nil, p.fail(p.at, "more than %d parentheses stand within one another; leave out those that are not needed", deepest)
 	}
 	p.at++
-	return s, nil
+	sum, err := p.expr(depth + 1)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case startsWithAny(p.rest(), "<", ">"):
+		return nil, p.fail(p.at, "parentheses hold sums and no comparisons; leave them out")
+	case !strings.HasPrefix(p.rest(), ")"):
+		return nil, p.fail(p.at, `expected ")", found %s`, found(p.rest()))
+	}
+	p.at++
+	return sum, nil
 }
 
-// name reads a name in quotes, or bare up to one of the bytes in ends.
-func (p *parser) name(ends string) (string, error) {
-	p.skipBlanks()
-	if p.at < len(p.text) && (p.text[p.at] == '"' || p.text[p.at] == '\'') {
-		name, err := p.quoted()
-		p.skipBlanks()
-		return name, err
-	}
-	length := strings.IndexAny(p.rest(), ends)
-	if length < 0 {
-		length = len(p.rest())
-	}
-	name := p.text[p.at : p.at+length]
-	p.at += length
-	return strings.TrimSpace(name), nil
-}
-
-func (p *parser) quoted() (string, error) {
-	start, quote := p.at, p.text[p.at]
-	var name []byte
-	for p.at++; p.at < len(p.text); p.at++ {
-		switch b := p.text[p.at]; {
-		case b == quote:
-			p.at++
-			return string(name), nil
-		case b == '\\' && p.at+1 < len(p.text):
-			p.at++
-			name = append(name, p.text[p.at])
-		default:
-			name = append(name, b)
-		}
-	}
-	return "", p.fail(start, "the quoted name does not end; expected another %c", quote)
-}
-
-func (p *parser) op(c Condition) (Op, error) {
-	p.skipBlanks()
+// op reads the comparison.
+func (p *parser) op() (Op, error) {
 	for _, op := range []Op{LessOrEqual, GreaterOrEqual, Less, Greater} {
 		if strings.HasPrefix(p.rest(), string(op)) {
 			p.at += len(op)
 			return op, nil
 		}
 	}
-	switch {
-	case startsWithAny(p.rest(), "+", "-", "*", "/"):
-		return "", p.fail(p.at, "arithmetic is not available yet; write a condition on %s alone", c.Subject())
-	default:
-		return "", p.fail(p.at, "expected <, <=, > or >=, found %s", found(p.rest()))
-	}
+	return "", p.fail(p.at, "expected <, <=, > or >=, found %s", found(p.rest()))
 }
 
-func (p *parser) bound(m metric) (float64, error) {
-	p.skipBlanks()
+// atom reads a quantity.
+func (p *parser) atom() (Quantity, error) {
 	start := p.at
-	for p.at < len(p.text) && inNumber(p.text, p.at, start) {
+	q := Quantity{Which: New}
+	word := p.word()
+	prefixed := (word == string(New) || word == string(Old)) && strings.HasPrefix(p.rest(), ".")
+	if prefixed {
+		q.Which = Which(word)
 		p.at++
+		start = p.at
+		word = p.word()
 	}
-	written := p.text[start:p.at]
-	if written == "" {
-		return 0, p.fail(start, "expected a number such as 0.8, found %s", found(p.rest()))
+	m, err := p.variable(&q, word, start, prefixed)
+	if err != nil {
+		return q, err
 	}
-	bound, err := strconv.ParseFloat(written, 64)
-	if err != nil || math.IsInf(bound, 0) {
-		return 0, p.fail(start, "%q is not a decimal number", written)
+	q.Metric = m.Name
+	if err := p.class(&q, m); err != nil {
+		return q, err
 	}
-	if strings.HasPrefix(p.rest(), "%") {
-		return 0, p.fail(p.at, "percent is not understood; write %s", formatNumber(bound/100))
-	}
-	if err := m.checkBound(bound); err != nil {
-		return 0, p.fail(start, "%v", err)
-	}
-	return bound + 0, nil // turns -0 into 0, which reads better
+	q.Slice, err = p.slice(m)
+	return q, err
 }
 
-func (p *parser) end(c Condition) error {
-	p.skipBlanks()
-	rest := p.rest()
-	switch {
-	case rest == "":
-		return nil
-	case startsWithAny(rest, "+/-", "±"):
-		return p.fail(p.at, "a tolerance is not available yet; write %s", c)
-	case startsWithAny(rest, `/\`, "&", "|", ",", ";", "and", "or", "AND", "OR"):
-		return p.fail(p.at, "joining conditions is not available yet; write each as an item of its own, the first as %s", c)
-	case startsWithAny(rest, "+", "-", "*", "/"):
-		return p.fail(p.at, "arithmetic is not available yet; write the bound as one number")
-	default:
-		return p.fail(p.at, "expected the end of the condition, found %s", found(rest))
-	}
-}
-
-func isWord(b byte) bool {
-	return b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
-}
-
-func startsNumber(text string) bool {
-	return text != "" && (strings.IndexByte("0123456789.+-", text[0]) >= 0)
-}
-
-// inNumber reports whether byte i continues the number that begins at start; a sign does at the start and in an exponent.
-func inNumber(text string, i, start int) bool {
-	switch b := text[i]; b {
-	case '+', '-':
-		return i == start || text[i-1] == 'e' || text[i-1] == 'E'
-	case '.', 'e', 'E':
-		return true
-	default:
-		return b >= '0' && b <= '9'
-	}
-}
-
-func startsWithAny(text string, prefixes ...string) bool {
-	for _, prefix := range prefixes {
-		if strings.HasPrefix(text, prefix) {
-			return true
+// variable finds the metric that a word names, and whose it is.
+func (p *parser) variable(q *Quantity, word string, start int, prefixed bool) (Metric, error) {
+	name := word
+	switch word {
+	case "":
+		return Metric{}, p.fail(start, "expected a metric such as accuracy, found %s", found(p.text[start:]))
+	case "n", "o":
+		if prefixed {
+			return Metric{}, p.fail(start, "%s is the accuracy of the new or the old model already; write %s.accuracy", word, q.Which)
 		}
+		name = stats.Accuracy
+		if word == "o" {
+			q.Which = Old
+		}
+	case "d":
+		name = stats.Disagreement
 	}
-	return false
+	m, ok := p.find(name)
+	if !ok {
+		return m, p.fail(start, "unknown metric %q; %s", clip(word), didYouMean(word, p.names()))
+	}
+	switch {
+	case name == stats.Disagreement && prefixed:
+		return m, p.fail(start, "%s compares the new model with the old one; write d", stats.Disagreement)
+	case name == stats.Disagreement:
+		q.Which = Both
+	case m.newModel && q.Which == Old:
+		return m, p.fail(start, "%s is not measured of the old model; write it without old.", name)
+	}
+	return m, nil
 }
 
-// found names what stands where something else was expected.
-func found(rest string) string {
-	rest = strings.TrimSpace(rest)
-	if rest == "" {
-		return "the end"
+func (p *parser) find(name string) (Metric, bool) {
+	if m, ok := FindMetric(name); ok {
+		return m, true
 	}
-	if word, _, cut := strings.Cut(rest, " "); cut {
-		rest = word
+	i := slices.IndexFunc(p.own, func(o Own) bool { return o.Name == name })
+	if i < 0 {
+		return Metric{}, false
 	}
-	return strconv.Quote(rest)
+	if !slices.ContainsFunc(p.used, func(o Own) bool { return o.Name == name }) {
+		p.used = append(p.used, p.own[i])
+	}
+	return p.own[i].metric(), true
+}
+
+// names are all metrics that a condition could mean.
+func (p *parser) names() []string {
+	names := append(MetricNames(ScopeGate), MetricNames(ScopeRollout)...)
+	for _, o := range p.own {
+		names = append(names, o.Name)
+	}
+	return names
 }

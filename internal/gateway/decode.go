@@ -92,11 +92,6 @@ func (r *inferRequest) checkForm() error {
 	if len(r.Inputs) == 0 && len(r.Instances) == 0 {
 		return problem(http.StatusBadRequest, `the request has no rows; expected "inputs" with one tensor per feature, or "instances" with one object per row`)
 	}
-	for _, o := range r.Outputs {
-		if o.Name != scoreOutput {
-			return problem(http.StatusBadRequest, "there is no output %q; a model has one output, %q", o.Name, scoreOutput)
-		}
-	}
 	seen := map[string]bool{}
 	for i := range r.Inputs {
 		t := &r.Inputs[i]
@@ -112,6 +107,26 @@ func (r *inferRequest) checkForm() error {
 		}
 	}
 	return nil
+}
+
+// checkOutputs checks that a model has the outputs that were asked for.
+func (r *inferRequest) checkOutputs(s model.Schema) error {
+	have := outputsOf(s)
+	for _, asked := range r.Outputs {
+		if slices.ContainsFunc(have, func(o metadataTensor) bool { return o.Name == asked.Name }) {
+			continue
+		}
+		if len(have) > 1 {
+			return problem(http.StatusBadRequest, "there is no output %q; the model has two outputs, %q and %q", asked.Name, have[0].Name, have[1].Name)
+		}
+		return problem(http.StatusBadRequest, "there is no output %q; a model has one output, %q", asked.Name, have[0].Name)
+	}
+	return nil
+}
+
+// wants reports whether an output was asked for, as all are when none is named.
+func (r *inferRequest) wants(output string) bool {
+	return len(r.Outputs) == 0 || slices.ContainsFunc(r.Outputs, func(o requestedOutput) bool { return o.Name == output })
 }
 
 // checkShape also brings nested data, [[1], [2]], which the protocol allows for shape [n, 1], into its flat form.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/predictionlog"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // keyHeader carries the key that decides which version answers.
@@ -166,7 +168,11 @@ func (g *Gateway) try(ctx context.Context, c *call, v *version) ([]float64, []pr
 	if v.err != nil {
 		return nil, g.failures500(c, v, records, v.err), v.err
 	}
-	rows, err := c.req.rows(v.instance.predictor.Schema())
+	schema := v.instance.predictor.Schema()
+	if err := c.req.checkOutputs(schema); err != nil {
+		return nil, nil, err
+	}
+	rows, err := c.req.rows(schema)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -179,12 +185,23 @@ func (g *Gateway) try(ctx context.Context, c *call, v *version) ([]float64, []pr
 	}
 	latency := g.cfg.Now().Sub(c.start).Microseconds()
 	for i := range records {
-		records[i].Status, records[i].Score, records[i].LatencyMicros = http.StatusOK, &scores[i], latency
+		records[i].Status, records[i].LatencyMicros = http.StatusOK, latency
+		records[i].Score, records[i].Class = summary(schema, scores, i)
 	}
 	return scores, records, nil
 }
 
-// score asks a predictor and distrusts it: a panic or a score that is no probability is an error.
+// summary is what the log keeps of row i's prediction: its number, or the largest of its probabilities and whose it is.
+func summary(s model.Schema, scores []float64, i int) (score *float64, class string) {
+	if s.TaskOf() != stats.Multiclass {
+		return &scores[i], ""
+	}
+	row := scores[i*s.Width() : (i+1)*s.Width()]
+	best := stats.MostProbable(row)
+	return &row[best], s.Classes[best]
+}
+
+// score asks a predictor and distrusts it: a panic or a score that is not what its task predicts is an error.
 func score(ctx context.Context, p model.Predictor, records []predictionlog.Record) (scores []float64, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -199,15 +216,41 @@ func score(ctx context.Context, p model.Predictor, records []predictionlog.Recor
 	if err != nil {
 		return nil, err
 	}
-	if len(scores) != len(records) {
-		return nil, fmt.Errorf("the predictor gave %d scores for %d rows", len(scores), len(records))
+	return scores, checkScores(p.Schema(), scores, len(records))
+}
+
+// checkScores refuses what is not the prediction of so many rows.
+func checkScores(schema model.Schema, scores []float64, rows int) error {
+	width := schema.Width()
+	switch {
+	case len(scores) == rows*width:
+	case width == 1:
+		return fmt.Errorf("the predictor gave %d scores for %d rows", len(scores), rows)
+	default:
+		return fmt.Errorf("the predictor gave %d scores for %d rows; expected %d for each", len(scores), rows, width)
 	}
+	regression := schema.TaskOf() == stats.Regression
 	for i, s := range scores {
-		if !(s >= 0 && s <= 1) {
-			return nil, fmt.Errorf("the predictor gave a score for row %d that is no probability", i)
+		switch {
+		case regression && (math.IsNaN(s) || math.IsInf(s, 0)):
+			return fmt.Errorf("the predictor gave a number for row %d that is not finite", i)
+		case !regression && !(s >= 0 && s <= 1):
+			return fmt.Errorf("the predictor gave a score for row %d that is no probability", i/width)
 		}
 	}
-	return scores, nil
+	if schema.TaskOf() != stats.Multiclass {
+		return nil
+	}
+	for i := range rows {
+		sum := 0.0
+		for _, p := range scores[i*width : (i+1)*width] {
+			sum += p
+		}
+		if math.Abs(sum-1) > model.SumTolerance {
+			return fmt.Errorf("the predictor gave probabilities for row %d that do not sum to 1", i)
+		}
+	}
+	return nil
 }
 
 // panicError keeps a runtime error's text, which describes the program. Any other panic may carry a row's values.
@@ -261,6 +304,27 @@ func (c *call) response(scores []float64, fellBack bool) *inferResponse {
 		ModelVersion: strconv.Itoa(c.answered.number),
 		ID:           c.req.ID,
 		Parameters:   inferParameters{Role: c.answered.role, Fallback: fellBack},
-		Outputs:      []outputTensor{{Name: scoreOutput, Shape: []int{len(scores)}, Datatype: "FP64", Data: scores}},
+		Outputs:      c.outputs(scores),
 	}
+}
+
+// outputs are those that were asked for, in the model's order.
+func (c *call) outputs(scores []float64) []outputTensor {
+	schema := c.answered.instance.predictor.Schema()
+	rows := len(scores) / schema.Width()
+	out := []outputTensor{} // null in JSON would be no list
+	for _, o := range outputsOf(schema) {
+		if !c.req.wants(o.Name) {
+			continue
+		}
+		tensor := outputTensor{Name: o.Name, Shape: append([]int{rows}, o.Shape[1:]...), Datatype: o.Datatype, Data: scores}
+		if o.Name == classOutput {
+			tensor.Data, tensor.Texts = nil, make([]string, rows)
+			for i := range tensor.Texts {
+				_, tensor.Texts[i] = summary(schema, scores, i)
+			}
+		}
+		out = append(out, tensor)
+	}
+	return out
 }

@@ -1,16 +1,23 @@
 package gateway
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
+	"strconv"
 
+	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/predictionlog"
+	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/table"
 )
 
 type labelsRequest struct {
 	Labels []struct {
-		ID    string `json:"id"`
-		Label string `json:"label"`
+		ID    string          `json:"id"`
+		Label json.RawMessage `json:"label"` // a text, a truth value or a number
 	} `json:"labels"`
 }
 
@@ -71,31 +78,77 @@ func (d *deployment) checkLabels(req labelsRequest) ([]predictionlog.Label, erro
 		if l.ID == "" || len(l.ID) > maxID+len("/4294967295") {
 			return nil, problem(http.StatusBadRequest, `label %d: expected an "id", that of a prediction`, i)
 		}
-		if !d.isClass(l.Label) {
-			return nil, problem(http.StatusBadRequest, `label %d: expected a "label" of the target's two values%s`, i, d.classes())
+		label, ok := d.label(l.Label)
+		if !ok {
+			return nil, problem(http.StatusBadRequest, `label %d: expected a "label" %s`, i, d.labelsExpected())
 		}
-		entries[i] = predictionlog.Label{ID: l.ID, Label: l.Label}
+		entries[i] = predictionlog.Label{ID: l.ID, Label: label}
 	}
 	return entries, nil
 }
 
-// isClass reports whether a label is one of the target's two values; before a version is loaded any text may be.
-func (d *deployment) isClass(label string) bool {
-	for _, v := range d.versions() {
-		if v.loaded() {
-			s := v.instance.predictor.Schema()
-			return label == s.Positive || label == s.Negative
-		}
+// label gives a label as the log keeps it: a class by its name, a number as table.NumberText has it. It must be one of the
+// target's values; before a version is loaded any may be.
+func (d *deployment) label(raw json.RawMessage) (string, bool) {
+	text, number, ok := readLabel(raw)
+	if !ok {
+		return "", false
 	}
-	return label != ""
+	s, known := d.schema()
+	switch {
+	case !known:
+		return text, text != ""
+	case s.TaskOf() == stats.Regression:
+		return table.NumberText(number), !math.IsNaN(number) && !math.IsInf(number, 0)
+	case s.TaskOf() == stats.Multiclass:
+		return text, slices.Contains(s.Classes, text)
+	default:
+		return text, text == s.Positive || text == s.Negative
+	}
 }
 
-func (d *deployment) classes() string {
+// readLabel reads a JSON text, truth value or number as the text that names a value of the target. number is NaN when it
+// is none.
+func readLabel(raw json.RawMessage) (text string, number float64, ok bool) {
+	number = math.NaN()
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return "", number, false
+	}
+	switch v := v.(type) {
+	case string:
+		if f, err := strconv.ParseFloat(v, 64); err == nil {
+			number = f
+		}
+		return v, number, true
+	case bool:
+		return strconv.FormatBool(v), number, true
+	case float64:
+		return table.NumberText(v), v, true
+	}
+	return "", number, false
+}
+
+// schema is that of a version which is loaded.
+func (d *deployment) schema() (model.Schema, bool) {
 	for _, v := range d.versions() {
 		if v.loaded() {
-			s := v.instance.predictor.Schema()
-			return fmt.Sprintf(", %q or %q", s.Negative, s.Positive)
+			return v.instance.predictor.Schema(), true
 		}
 	}
-	return ""
+	return model.Schema{}, false
+}
+
+func (d *deployment) labelsExpected() string {
+	s, known := d.schema()
+	switch {
+	case !known:
+		return "of the target's values"
+	case s.TaskOf() == stats.Regression:
+		return "that is a finite number"
+	case s.TaskOf() == stats.Multiclass:
+		return fmt.Sprintf("of the target's %d classes, %s", len(s.Classes), table.Listed(s.Classes))
+	default:
+		return fmt.Sprintf("of the target's two values, %q or %q", s.Negative, s.Positive)
+	}
 }

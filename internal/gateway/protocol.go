@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
 
@@ -25,9 +26,10 @@ type modelMetadata struct {
 }
 
 type metadataTensor struct {
-	Name     string `json:"name"`
-	Datatype string `json:"datatype"`
-	Shape    []int  `json:"shape"` // -1: any number of rows
+	Name     string   `json:"name"`
+	Datatype string   `json:"datatype"`
+	Shape    []int    `json:"shape"`             // -1: any number of rows
+	Classes  []string `json:"classes,omitempty"` // extension: what the columns of the probabilities are of
 }
 
 type modelReady struct {
@@ -66,15 +68,57 @@ type inferParameters struct {
 	Fallback bool   `json:"fallback,omitempty"`
 }
 
+// outputTensor holds numbers, row by row, or with datatype BYTES texts.
 type outputTensor struct {
-	Name     string    `json:"name"`
-	Shape    []int     `json:"shape"`
-	Datatype string    `json:"datatype"`
-	Data     []float64 `json:"data"`
+	Name     string
+	Shape    []int
+	Datatype string
+	Data     []float64
+	Texts    []string
 }
 
-// scoreOutput is the only output a model has.
-const scoreOutput = "score"
+// MarshalJSON gives the tensor as the protocol has it.
+func (t outputTensor) MarshalJSON() ([]byte, error) {
+	var data any = t.Data
+	if t.Datatype == bytesType {
+		data = t.Texts
+	}
+	return json.Marshal(struct {
+		Name     string `json:"name"`
+		Shape    []int  `json:"shape"`
+		Datatype string `json:"datatype"`
+		Data     any    `json:"data"`
+	}{t.Name, t.Shape, t.Datatype, data})
+}
+
+const bytesType = "BYTES"
+
+// Outputs of models: of a binary one the score, of a multiclass one the class and the probabilities of all, of a regression
+// the prediction.
+const (
+	scoreOutput         = "score"
+	classOutput         = "class"
+	probabilitiesOutput = "probabilities"
+	predictionOutput    = "prediction"
+)
+
+// outputsOf are the outputs of a model.
+func outputsOf(s model.Schema) []metadataTensor {
+	numbers := func(name string) metadataTensor {
+		return metadataTensor{Name: name, Datatype: "FP64", Shape: []int{-1}}
+	}
+	switch s.TaskOf() {
+	case stats.Multiclass:
+		return []metadataTensor{
+			{Name: probabilitiesOutput, Datatype: "FP64", Shape: []int{-1, s.Width()}, Classes: s.Classes},
+			{Name: classOutput, Datatype: bytesType, Shape: []int{-1}},
+		}
+	case stats.Regression:
+		return []metadataTensor{numbers(predictionOutput)}
+	default:
+		return []metadataTensor{numbers(scoreOutput)}
+	}
+}
 
 const (
 	serverName = "assay"
@@ -86,7 +130,7 @@ var extensions = []string{"instances", "null_is_missing", "labels"}
 func tensorsOf(s model.Schema) []metadataTensor {
 	inputs := make([]metadataTensor, len(s.Features))
 	for i, f := range s.Features {
-		inputs[i] = metadataTensor{Name: f.Name, Datatype: "BYTES", Shape: []int{-1}}
+		inputs[i] = metadataTensor{Name: f.Name, Datatype: bytesType, Shape: []int{-1}}
 		if f.Kind == table.Numeric {
 			inputs[i].Datatype = "FP64"
 		}

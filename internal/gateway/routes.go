@@ -141,7 +141,7 @@ func (g *Gateway) modelMetadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, modelMetadata{
 		Name: d.model, Versions: numbers, Platform: platform,
 		Inputs:  tensorsOf(vs[at].instance.predictor.Schema()),
-		Outputs: []metadataTensor{{Name: scoreOutput, Datatype: "FP64", Shape: []int{-1}}},
+		Outputs: outputsOf(vs[at].instance.predictor.Schema()),
 	})
 }
 

@@ -214,7 +214,7 @@ func TestLabels(t *testing.T) {
 		{`{}`, `model "credit": the request has no labels; expected {"labels": [{"id": "...", "label": "..."}]}`},
 		{`{"labels":[{"id":"c","label":"yes"},{"label":"yes"}]}`, `model "credit": label 1: expected an "id", that of a prediction`},
 		{`{"labels":[{"id":"c","label":"s3cr3t"}]}`, `model "credit": label 0: expected a "label" of the target's two values, "no" or "yes"`},
-		{`{"labels":[{"id":"c","label":1}]}`, `model "credit": read the request: "labels.label" before offset 30: expected a string`},
+		{`{"labels":[{"id":"c","label":1}]}`, `model "credit": label 0: expected a "label" of the target's two values, "no" or "yes"`},
 		{`{"labels":`, `model "credit": read the request: the body is not JSON: it goes wrong at offset 10 of 10 bytes`},
 	} {
 		r := send(c.body)

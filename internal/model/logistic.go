@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/table"
@@ -182,6 +181,9 @@ func (l *Logistic) check() error {
 	if l.Kind != KindLogistic || l.Format != LogisticFormat {
 		return fmt.Errorf("kind %q format %d: expected %q format %d; read it with the version of Assay that wrote it", l.Kind, l.Format, KindLogistic, LogisticFormat)
 	}
+	if l.Inputs.Task != "" {
+		return fmt.Errorf("its task is %q; a logistic model tells two classes apart, and names no task", l.Inputs.Task)
+	}
 	if err := l.Inputs.check(); err != nil {
 		return err
 	}
@@ -215,38 +217,6 @@ func (t Term) check(feature Feature) error {
 		}
 	default:
 		return fmt.Errorf("expected a %s term and no other", feature.Kind)
-	}
-	return nil
-}
-
-// check refuses a schema that could not be told apart by name or looked up by binary search.
-func (s Schema) check() error {
-	if s.Positive == s.Negative {
-		return fmt.Errorf("the positive and the negative value of target %q are equal", s.Target)
-	}
-	seen := make(map[string]bool, len(s.Features))
-	for _, f := range s.Features {
-		if seen[f.Name] {
-			return fmt.Errorf("feature %q appears twice", f.Name)
-		}
-		seen[f.Name] = true
-		if f.Kind != table.Numeric && f.Kind != table.Categorical {
-			return fmt.Errorf("feature %q: unknown kind %q; expected %s or %s", f.Name, f.Kind, table.Numeric, table.Categorical)
-		}
-		if f.Kind == table.Numeric && len(f.Levels) > 0 {
-			return fmt.Errorf("feature %q is numeric and must have no levels", f.Name)
-		}
-		if !utf8.ValidString(f.Name) {
-			return fmt.Errorf("feature %q: its name is not valid UTF-8", f.Name)
-		}
-		for k, level := range f.Levels {
-			if !utf8.ValidString(level) {
-				return fmt.Errorf("feature %q: level %d is not valid UTF-8", f.Name, k)
-			}
-			if k > 0 && f.Levels[k-1] >= level {
-				return fmt.Errorf("feature %q: its levels are not sorted or not distinct at level %d", f.Name, k)
-			}
-		}
 	}
 	return nil
 }

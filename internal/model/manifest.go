@@ -7,6 +7,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // Manifest says where a model came from: data, parameters, how the training ended, on what it ran. It is stored beside
@@ -18,7 +19,9 @@ type Manifest struct {
 	TrainerVersion string          `json:"trainer_version"` // raised whenever equal input may give other model bytes
 	Model          artifact.Ref    `json:"model"`
 	Target         string          `json:"target"`
-	Positive       string          `json:"positive"`
+	Positive       string          `json:"positive"`          // of a binary model, otherwise ""
+	Task           stats.Task      `json:"task,omitempty"`    // "" is binary
+	Classes        []string        `json:"classes,omitempty"` // multiclass: in the order of the scores
 	Features       []string        `json:"features"`
 	Parameters     spec.Parameters `json:"parameters"` // as used, defaults filled in
 	Seed           int64           `json:"seed"`       // of all randomness in training; the logistic trainer uses none

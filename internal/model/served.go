@@ -6,6 +6,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // KindServed is a model that a user's own program answers for; see Served.
@@ -27,13 +28,16 @@ type Served struct {
 
 // Encode gives the model's bytes, the same for equal models.
 func (m Served) Encode() ([]byte, error) {
+	if m.Inputs.TaskOf() == stats.Binary {
+		m.Inputs.Task = ""
+	}
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
 	return artifact.EncodeJSON(m)
 }
 
-// Schema is what the model takes and what its score means.
+// Schema is what the model takes and what its scores mean.
 func (m Served) Schema() Schema { return m.Inputs }
 
 func (m Served) check() error {
@@ -44,6 +48,8 @@ func (m Served) check() error {
 		return fmt.Errorf("its files and code are %q and %q; expected %q", m.Files.MediaType, m.Code.MediaType, artifact.MediaFolder)
 	case len(m.Serve.Run) == 0:
 		return fmt.Errorf("it names no program to serve it")
+	case m.Inputs.TaskOf() != stats.Binary && m.Serve.PositiveIndex != nil:
+		return fmt.Errorf("serve.positive_index is given for a model of task %s, which has no positive class", m.Inputs.TaskOf())
 	}
 	return m.Inputs.check()
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -355,4 +356,37 @@ func TestCount(t *testing.T) {
 		require.Equal(t, c.errors, errs)
 		require.Equal(t, c.mean, mean)
 	}
+}
+
+func TestSegmentsFromBeforeOtherTasksAreRead(t *testing.T) {
+	store := newStore(t)
+	old := `{"time":"2026-03-14T12:00:00Z","id":"a","key":"k","version":3,"role":"champion","status":200,"features":{"age":39,"income":null,"sex":"Female"},"score":0.25,"latency_us":120}` + "\n"
+	_, err := store.PutIfAbsent(t.Context(), "predictions/credit/2026-03-14/120000000000000-0123456789ab.jsonl", []byte(old))
+	require.NoError(t, err)
+	var got []predictionlog.Record
+	require.NoError(t, predictionlog.Read(t.Context(), store, "credit", time.Time{}, time.Time{}, func(r predictionlog.Record) error {
+		got = append(got, r)
+		return nil
+	}))
+	require.Empty(t, cmp.Diff([]predictionlog.Record{record("a")}, got))
+}
+
+func TestPredictionsOfOtherTasksComeBack(t *testing.T) {
+	store, spool := newStore(t), t.TempDir()
+	w := openWriter(t, store, spool, quiet())
+	number, share := -1234.5, 0.75
+	regression, multiclass := record("b"), record("c")
+	regression.Score = &number
+	multiclass.Score, multiclass.Class = &share, "<c> & d"
+	require.NoError(t, w.Append(record("a"), regression, multiclass))
+	open, err := os.ReadFile(spoolFiles(t, spool)[0])
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(open), `"class"`), "only a multiclass record has one")
+	require.NoError(t, w.Flush(t.Context()))
+	var got []predictionlog.Record
+	require.NoError(t, predictionlog.Read(t.Context(), store, "credit", time.Time{}, time.Time{}, func(r predictionlog.Record) error {
+		got = append(got, r)
+		return nil
+	}))
+	require.Empty(t, cmp.Diff([]predictionlog.Record{record("a"), regression, multiclass}, got))
 }

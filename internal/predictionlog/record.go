@@ -37,7 +37,9 @@ const (
 	Candidate = "candidate"
 )
 
-// Record is one row scored, or tried, by one version. A request with several rows makes one record for each.
+// Record is one row scored, or tried, by one version. A request with several rows makes one record for each. Its Score is
+// of a binary model the probability of the positive class, of a multiclass one that of Class, the most probable, both in
+// [0, 1], and of a regression the predicted number.
 type Record struct {
 	Time          time.Time      `json:"time"` // when the request came, UTC
 	ID            string         `json:"id"`   // of the prediction; labels refer to it
@@ -46,7 +48,8 @@ type Record struct {
 	Role          string         `json:"role"`               // champion or candidate
 	Status        int            `json:"status"`             // 200, or 500 and above when the version failed
 	Features      map[string]any `json:"features,omitempty"` // by name: float64, string, or nil where missing
-	Score         *float64       `json:"score,omitempty"`    // in [0, 1]; nil when the version failed
+	Score         *float64       `json:"score,omitempty"`    // nil when the version failed; see below
+	Class         string         `json:"class,omitempty"`    // multiclass: the most probable one
 	LatencyMicros int64          `json:"latency_us"`         // from the request's arrival to its score, whole request
 	Error         string         `json:"error,omitempty"`
 }
@@ -58,5 +61,5 @@ func (r Record) Failed() bool { return r.Status >= 500 }
 type Label struct {
 	Time  time.Time `json:"time"`  // when the label came, UTC
 	ID    string    `json:"id"`    // of the prediction
-	Label string    `json:"label"` // a value of the target column
+	Label string    `json:"label"` // a value of the target column; of a number table.NumberText
 }

@@ -35,7 +35,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute),
 	)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -95,11 +95,24 @@ const misdrawn = `[...document.querySelectorAll("svg rect")].filter(r => Math.ab
 
 func TestPageFitsAndAsksForNothing(t *testing.T) {
 	ctx := browser(t)
-	for _, page := range []struct {
-		name    string
-		dossier Dossier
-	}{{"a loan model", loan(t)}, {"hostile names", hostile(t)}, {"nothing measured", bare()}, {"a program's model", trained(t)}, {"a hostile program", hostileProgram(t)}} {
-		html := rendered(t, page.dossier)
+	pages := []struct {
+		name string
+		html []byte
+	}{
+		{"a loan model, sealed", sealed(t, rival(t), true)}, {"hostile classes, sealed", sealed(t, hostileClasses(t), false)},
+	}
+	dossiers := everyDossier(t)
+	for _, name := range []string{
+		"hostile names", "nothing measured", "a program's model", "a hostile program", "a loan model with a rival", "a model of classes",
+		"a model of very many classes", "hostile classes", "a model of numbers",
+	} {
+		pages = append(pages, struct {
+			name string
+			html []byte
+		}{name, rendered(t, dossiers[name])})
+	}
+	for _, page := range pages {
+		html := page.html
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = w.Write(html)

@@ -4,6 +4,8 @@ import (
 	"html/template"
 	"math"
 	"strconv"
+
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // Sizes of the square pictures, in CSS pixels. 320 wide fits a 360 px phone without scaling, so that the text in
@@ -65,16 +67,16 @@ func rocChart(id, title, desc string, curve []point, at *point) template.HTML {
 // bin is one group of cases with similar scores.
 type bin struct {
 	Score     float64 // mean score, in [0, 1]
-	Rate      float64 // share of positives, in [0, 1]
+	Rate      float64 // share of those in which it happened, in [0, 1]
 	Low, High float64 // interval of Rate; equal ends when there is none
 	Cases     int
 }
 
-// calibrationChart draws, for each bin, the share of positives against the mean score; the diagonal is where both
-// agree. A strip below shows how many cases each bin has.
-func calibrationChart(id, title, desc string, bins []bin) template.HTML {
+// calibrationChart draws, for each bin, what happened against the mean score; the diagonal is where both agree. A strip
+// below shows how many cases each bin has.
+func calibrationChart(id, title, desc, xLabel, yLabel string, bins []bin) template.HTML {
 	d := newDrawing(id, "chart", chartWidth, binsHeight, title, desc)
-	axes(d, "what the model says (score)", "what happened (share positive)")
+	axes(d, xLabel, yLabel)
 	d.line("chance", plotX(0), plotY(0), plotX(1), plotY(1))
 	most := 1
 	for _, b := range bins {
@@ -130,6 +132,24 @@ func intervalBar(s scale, title string, value, low, high float64, references ...
 		d.line("reference", s.place(r), 0, s.place(r), barHeight)
 	}
 	d.line("value", s.place(value), 2, s.place(value), barHeight-2)
+	return d.end()
+}
+
+// boundBar draws a value with its interval against the bound of a condition, on a band that is the tolerance around it.
+func boundBar(s scale, title string, e stats.Estimate, bound, tolerance float64) template.HTML {
+	d := newMark("interval", barWidth, barHeight, title)
+	if tolerance > 0 {
+		from, to := s.place(bound-tolerance), s.place(bound+tolerance)
+		d.rect("tolerance", from, 0, to-from, barHeight)
+		d.line("edge", from, 0, from, barHeight)
+		d.line("edge", to, 0, to, barHeight)
+	}
+	d.line("track", barInset, barHeight/2, barWidth-barInset, barHeight/2)
+	if e.High > e.Low {
+		d.line("whisker", s.place(e.Low), barHeight/2, s.place(e.High), barHeight/2)
+	}
+	d.line("reference", s.place(bound), 0, s.place(bound), barHeight)
+	d.line("value", s.place(e.Value), 2, s.place(e.Value), barHeight-2)
 	return d.end()
 }
 

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
 
@@ -18,6 +21,9 @@ type dataSection struct {
 
 func dataOf(d Dossier) dataSection {
 	s := dataSection{Lead: dataLead(d.Validation.Results), Facts: dataFacts(d), Checks: checkGrid(d.Validation.Results)}
+	if d.Labels != nil {
+		s.Facts = append(s.Facts, fact{Term: "Labels", Detail: labelsGiven(*d.Labels)})
+	}
 	w := wordsOf(d.Target)
 	for _, g := range d.Validation.Groups {
 		s.Groups = append(s.Groups, groupTable(g, w))
@@ -49,8 +55,8 @@ func dataFacts(d Dossier) []fact {
 		{Term: "Rows", Detail: rowsOf(d)},
 		{Term: "Columns", Detail: count(d.Data.Columns)},
 	}
-	if v := d.Validation; v.Rows > 0 {
-		facts = append(facts, fact{Term: "Outcome", Detail: fmt.Sprintf("%s of the rows are %s.", percent(float64(v.Positives)/float64(v.Rows)), wordsOf(d.Target).outcome)})
+	if outcome := targetMix(d); outcome != "" {
+		facts = append(facts, fact{Term: "Outcome", Detail: outcome})
 	}
 	r := d.Prepared.Rows
 	return append(facts,
@@ -59,6 +65,55 @@ func dataFacts(d Dossier) []fact {
 		fact{Term: "Unknown values", Detail: unknowns(d.Data)},
 		fact{Term: "Digest", Detail: or(d.Data.Digest.String(), notAvailable), Code: true},
 	)
+}
+
+// targetMix says how the target is distributed.
+func targetMix(d Dossier) string {
+	v, w := d.Validation, wordsOf(d.Target)
+	switch {
+	case v.Rows == 0:
+		return ""
+	case w.task == stats.Binary:
+		return fmt.Sprintf("%s of the rows are %s.", percent(float64(v.Positives)/float64(v.Rows)), w.outcome)
+	case w.task == stats.Multiclass && len(v.Classes) > 0 && len(v.ClassCounts) == len(v.Classes):
+		return fmt.Sprintf("%s of %s: %s.", countOf(len(v.Classes), "class", "classes"), w.outcome, classMix(v.Classes, v.ClassCounts))
+	case w.task == stats.Regression && v.Target != nil:
+		return fmt.Sprintf("%s is %s on average, with a standard deviation of %s.", w.outcome, measured(v.Target.Mean), measured(v.Target.SD))
+	}
+	return ""
+}
+
+// mostMixed is the most classes whose shares a sentence lists.
+const mostMixed = 12
+
+// classMix lists the shares of classes, the largest first.
+func classMix(classes []string, counts []int64) string {
+	order, all := make([]int, len(classes)), int64(0)
+	for i, n := range counts {
+		order[i], all = i, all+n
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
+	var parts []string
+	for _, i := range order[:min(len(order), mostMixed)] {
+		share := notAvailable
+		if all > 0 {
+			share = percent(float64(counts[i]) / float64(all))
+		}
+		parts = append(parts, className(classes[i])+" "+share)
+	}
+	if left := len(order) - len(parts); left > 0 {
+		parts = append(parts, countOf(left, "further class", "further classes"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// labelsGiven says which labels people gave because the gate asked for them.
+func labelsGiven(l LabelsGiven) string {
+	text := fmt.Sprintf("People labelled %s of the test part for this decision: %s picked by lot", countOf(l.Given, "row", "rows"), count(l.Representative))
+	if l.Chosen > 0 {
+		text += fmt.Sprintf(", and %s for what they are, such as rows on which candidate and serving version differ", count(l.Chosen))
+	}
+	return text + "."
 }
 
 func rowsOf(d Dossier) string {
@@ -122,6 +177,17 @@ func checkGrid(results []table.ExpectationResult) *grid {
 	return g
 }
 
+// groupOutcome says what the target is in a group.
+func groupOutcome(g table.Group, w words) string {
+	switch {
+	case w.task == stats.Binary:
+		return fmt.Sprintf("%s of them %s", percent(g.PositiveShare), w.outcome)
+	case g.Target != nil && g.Target.Rows > 0:
+		return fmt.Sprintf("%s %s on average", w.outcome, measured(g.Target.Mean))
+	}
+	return ""
+}
+
 // groupTable shows who is in the data. A group of few rows is marked as the audit marks it, since little can be said of it.
 func groupTable(g table.GroupReport, w words) barTable {
 	t := barTable{
@@ -135,7 +201,7 @@ func groupTable(g table.GroupReport, w words) barTable {
 		}
 		row := barRow{
 			Name: name, Figure: percent(group.Share), Interval: countOf(group.Rows, "row", "rows"),
-			Note: fmt.Sprintf("%s of them %s", percent(group.PositiveShare), w.outcome),
+			Note: groupOutcome(group, w),
 			Bar:  shareBar(name+": "+percent(group.Share), group.Share),
 		}
 		if group.Rows < fairness.SmallGroup {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
@@ -22,12 +23,11 @@ import (
 	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
-	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
 
 // Format is the version of the dossier's JSON. It is raised when a field changes its meaning or goes away.
-const Format = 1
+const Format = 2
 
 // Dossier is what was found about one candidate, by stage. Equal dossiers encode to equal bytes.
 type Dossier struct {
@@ -49,15 +49,22 @@ type Dossier struct {
 	Curves     []model.Curve          `json:"curves,omitempty"` // how the metrics of training went
 	Sweep      *search.Report         `json:"sweep,omitempty"`  // nil: the parameters were not searched
 	Usage      []stage.StageUsage     `json:"usage,omitempty"`  // what the lifecycle has taken up to the dossier
-	Evaluation Evaluation             `json:"evaluation"`
-	Fairness   fairness.Report        `json:"fairness"`
+	Evaluation evaluation.Report      `json:"evaluation"`       // how the candidate did on the test part; its Comparison is not used, see below
+	Labels     *LabelsGiven           `json:"labels,omitempty"` // nil: every test row came with its label
+	Fairness   fairness.Report        `json:"fairness"`         // of a binary target; of others without attributes
 	Explain    explain.Report         `json:"explain"`
 	Privacy    privacy.Report         `json:"privacy"`
 	Gate       Gate                   `json:"gate"`
-	Champion   *Champion              `json:"champion,omitempty"` // nil: no version serves, the candidate was compared with none
+	TestSet    *TestSetUse            `json:"test_set,omitempty"` // nil: uses of the test set are not counted
+	Champion   *Champion              `json:"champion,omitempty"` // nil: no version serves
 	Review     spec.Review            `json:"review"`
 	Refs       []NamedRef             `json:"refs"`               // see Names
 	Warnings   []string               `json:"warnings,omitempty"` // what a reviewer should know besides, in sentences
+
+	// Comparison is the candidate against the version that serves, on the same test rows. It is nil when none serves, and
+	// when the one that does could not be asked: then NotCompared says why.
+	Comparison  *evaluation.Comparison `json:"comparison,omitempty"`
+	NotCompared string                 `json:"not_compared,omitempty"`
 }
 
 // Data is where the rows came from. Digest is that of the bytes as they were read.
@@ -86,16 +93,22 @@ func Unknowns(p table.Profile) []Unknown {
 	return unknown
 }
 
-// Evaluation is how the candidate did on the test part, overall and by group.
-type Evaluation struct {
-	Overall stats.Report  `json:"overall"`
-	Slices  []stats.Slice `json:"slices,omitempty"`
+// Gate is the answer to the conditions: each of them, and all together.
+type Gate struct{ gate.Decision }
+
+// TestSetUse says which use of a test set the candidate's decision is, where uses are counted.
+type TestSetUse struct {
+	Adaptivity string   `json:"adaptivity"` // what the requester learns of verdicts, see gate.Adaptivity
+	Step       int      `json:"step"`       // this decision, counted from 1
+	Of         int      `json:"of"`         // decisions that the test set is good for
+	ShowTo     []string `json:"show_to"`    // roles that may see what was measured on the test set
 }
 
-// Gate is the answer to the conditions: each of them, and all together.
-type Gate struct {
-	Verdict gate.Verdict  `json:"verdict"`
-	Results []gate.Result `json:"results"` // in the order of the spec
+// LabelsGiven counts the test rows whose label people gave because the gate asked for it.
+type LabelsGiven struct {
+	Given          int `json:"given"`
+	Representative int `json:"representative"` // picked without looking at the models' answers
+	Chosen         int `json:"chosen"`         // picked for what they are: the models differ on them, or their group was wanted whole
 }
 
 // Champion is the version that serves while the candidate is examined.

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/device"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
@@ -20,20 +22,19 @@ import (
 	"github.com/assay-ml/assay/internal/stats"
 )
 
-// applications are generated loan applications with the scores of a model that is somewhat harder on women and on the old.
-type applications struct {
-	sample    stats.Sample
-	sex, ages []string
-}
-
-func generate(n int) applications {
+// applications are generated loan applications with the scores of a model that is somewhat harder on women and on the old, and
+// of another one that serves already.
+func applications(n int) evaluation.Predictions {
 	random := rand.New(rand.NewPCG(7, 11))
-	var a applications
-	for range n {
+	p := evaluation.Predictions{Task: stats.Binary, Threshold: 0.5, Groups: map[string][]string{}}
+	for i := range n {
 		sex := []string{"female", "male", "unknown"}[pick(random.Float64(), 0.47, 0.998)]
 		age := []string{"18-24", "25-39", "40-64", "65+"}[pick(random.Float64(), 0.11, 0.49, 0.9)]
 		merit := random.NormFloat64()*1.7 + 0.2
-		truth := random.Float64() < 1/(1+math.Exp(-2.2*merit)) && sex != "unknown"
+		truth := 0.0
+		if random.Float64() < 1/(1+math.Exp(-2.2*merit)) && sex != "unknown" {
+			truth = 1
+		}
 		score := 1.9*merit + 0.35*random.NormFloat64()
 		if sex == "female" {
 			score -= 0.35
@@ -41,11 +42,12 @@ func generate(n int) applications {
 		if age == "65+" {
 			score -= 0.5
 		}
-		a.sample.Y = append(a.sample.Y, truth)
-		a.sample.Score = append(a.sample.Score, 1/(1+math.Exp(-score)))
-		a.sex, a.ages = append(a.sex, sex), append(a.ages, age)
+		p.Row, p.Y = append(p.Row, int64(i+1)), append(p.Y, truth)
+		p.Score = append(p.Score, 1/(1+math.Exp(-score)))
+		p.Old = append(p.Old, 1/(1+math.Exp(-1.2*merit-0.9*random.NormFloat64())))
+		p.Groups["sex"], p.Groups["age_band"] = append(p.Groups["sex"], sex), append(p.Groups["age_band"], age)
 	}
-	return a
+	return p
 }
 
 // pick is the number of bounds at or below u.
@@ -59,39 +61,96 @@ func pick(u float64, bounds ...float64) int {
 	return k
 }
 
-// loan is a dossier as a real lifecycle makes one: measured by the packages that measure, on generated applications.
-func loan(t *testing.T) Dossier {
-	t.Helper()
-	a := generate(4000)
-	opt := stats.Options{Threshold: 0.5, Replicates: stats.MinReplicates, Seed: 7}
-	overall, err := stats.Evaluate(a.sample, opt)
-	require.NoError(t, err)
-	bySex, err := stats.EvaluateSlices(a.sample, "sex", a.sex, opt)
-	require.NoError(t, err)
-	byAge, err := stats.EvaluateSlices(a.sample, "age_band", a.ages, opt)
-	require.NoError(t, err)
-	audit, err := fairness.Audit(a.sample, []fairness.Attribute{{Name: "sex", Groups: a.sex}, {Name: "age_band", Groups: a.ages}}, opt)
-	require.NoError(t, err)
-	outcomes := make([]string, len(a.sample.Y))
-	for i, y := range a.sample.Y {
-		outcomes[i] = map[bool]string{true: "yes", false: "no"}[y]
-	}
-	hidden, err := privacy.KAnonymity([]privacy.Column{{Name: "sex", Values: a.sex}, {Name: "age_band", Values: a.ages}}, outcomes)
-	require.NoError(t, err)
+// loanPredictions are what the loan model answered where no version serves; rivalPredictions where one does.
+var (
+	rivalPredictions = sync.OnceValue(func() evaluation.Predictions { return applications(4000) })
+	loanPredictions  = sync.OnceValue(func() evaluation.Predictions {
+		p := rivalPredictions()
+		p.Old = nil
+		return p
+	})
+)
 
-	d := Dossier{
-		Format: Format, Model: "loan-approval", Lifecycle: "lifecycle/loan-approval/2026-06-25-k3", Owner: "consumer-credit", Requester: "Mara Lindqvist",
-		Purpose:    "Suggest to a loan officer whether an application should be approved. A person decides every case; not for setting interest rates.",
-		Trigger:    stage.Trigger{Kind: "manual", Reason: "First model for the new application form."},
-		Created:    time.Date(2026, 6, 25, 14, 5, 9, 0, time.UTC),
-		Spec:       artifact.Sum([]byte("spec")),
-		Target:     spec.Target{Column: "approved", Positive: "yes"},
-		Protected:  []string{"sex", "age_band"},
-		Data:       Data{Source: "synthetic://credit?rows=20000&seed=7", Digest: artifact.Sum([]byte("data")), Rows: 20000, Columns: 11},
-		Evaluation: Evaluation{Overall: overall, Slices: append(bySex, byAge...)},
-		Fairness:   audit, Privacy: hidden,
-		Explain:  importances(overall),
-		Training: manifest(),
+// cached makes a dossier once and hands out copies.
+func cached(fresh func(t *testing.T) Dossier) func(t *testing.T) Dossier {
+	var once sync.Once
+	var encoded []byte
+	return func(t *testing.T) Dossier {
+		t.Helper()
+		once.Do(func() {
+			var err error
+			encoded, _, err = Encode(fresh(t))
+			require.NoError(t, err)
+		})
+		d, err := Decode(encoded)
+		require.NoError(t, err)
+		return d
+	}
+}
+
+var (
+	loan  = cached(freshLoan)
+	rival = cached(freshRival)
+)
+
+// freshLoan is a dossier as a real lifecycle makes one: measured by the packages that measure, on generated applications.
+func freshLoan(t *testing.T) Dossier {
+	t.Helper()
+	p := loanPredictions()
+	d := measuredOn(t, p, "sex", "age_band")
+	d.Model, d.Lifecycle, d.Owner, d.Requester = "loan-approval", "lifecycle/loan-approval/2026-06-25-k3", "consumer-credit", "Mara Lindqvist"
+	d.Purpose = "Suggest to a loan officer whether an application should be approved. A person decides every case; not for setting interest rates."
+	d.Target = spec.Target{Column: "approved", Positive: "yes"}
+	var sample stats.Sample
+	outcomes := make([]string, p.N())
+	for i, y := range p.Y {
+		sample.Y, sample.Score = append(sample.Y, y == 1), append(sample.Score, p.Score[i])
+		outcomes[i] = []string{"no", "yes"}[int(y)]
+	}
+	sex, ages := p.Groups["sex"], p.Groups["age_band"]
+	var err error
+	d.Fairness, err = fairness.Audit(sample, []fairness.Attribute{{Name: "sex", Groups: sex}, {Name: "age_band", Groups: ages}}, replicates)
+	require.NoError(t, err)
+	d.Privacy, err = privacy.KAnonymity([]privacy.Column{{Name: "sex", Values: sex}, {Name: "age_band", Values: ages}}, outcomes)
+	require.NoError(t, err)
+	auc, _ := d.Evaluation.Overall.Metric(stats.AreaUnderROC)
+	d.Explain = importances()
+	d.Explain.BaseAUC = auc
+	d.Training = manifest()
+	d.Warnings = []string{"The device was simulated; training ran on the processor."}
+	addTable(&d)
+	decide(t, &d, p, "auc > 0.85", "accuracy >= 0.75 +/- 0.02", "recall[sex=female] > 0.9 +/- 0.01", "demographic_parity_difference[age_band] < 0.1",
+		"equal_opportunity_difference[age_band] < 0.2", "log_loss < 0.6", "k_anonymity >= 1", "recall[sex=unknown] > 0.5")
+	return d
+}
+
+// freshRival is the loan dossier where version 3 serves, and the test set is a budget of which this is the fifth decision.
+func freshRival(t *testing.T) Dossier {
+	t.Helper()
+	d, p := freshLoan(t), rivalPredictions()
+	e, err := evaluation.Evaluate(p, evaluation.Options{Seed: 7, Replicates: stats.MinReplicates})
+	require.NoError(t, err)
+	d.Champion, d.Comparison = &Champion{Version: 3}, e.Comparison
+	d.TestSet = &TestSetUse{Adaptivity: string(gate.AdaptivityFull), Step: 5, Of: 32, ShowTo: []string{"ethics", "risk"}}
+	plan := gate.Plan{Reliability: 0.99, Steps: 32, Adaptivity: gate.AdaptivityFull}
+	decideBy(t, &d, p, plan, gate.AskPeople, `n - 1.1*o > -0.2 +/- 0.02 /\ d < 0.3 +/- 0.01`, "n - o > 0.05 +/- 0.02", "new.auc - old.auc > -0.2 +/- 0.05",
+		"recall[sex=female*age_band=65+] - recall[sex=male*age_band=65+] > -0.5 +/- 0.1", "k_anonymity >= 1")
+	return d
+}
+
+var replicates = stats.Options{Threshold: 0.5, Replicates: stats.MinReplicates, Seed: 7}
+
+// measuredOn is a dossier of predictions, evaluated overall, by the columns and by pairs of them, with the small talk of all.
+func measuredOn(t *testing.T, p evaluation.Predictions, columns ...string) Dossier {
+	t.Helper()
+	e, err := evaluation.Evaluate(p, evaluation.Options{Seed: 7, Replicates: stats.MinReplicates, Slices: columns, Crossed: columns})
+	require.NoError(t, err)
+	return Dossier{
+		Format: Format, Protected: columns, Evaluation: e,
+		Trigger: stage.Trigger{Kind: "manual", Reason: "First model for the new application form."},
+		Created: time.Date(2026, 6, 25, 14, 5, 9, 0, time.UTC),
+		Spec:    artifact.Sum([]byte("spec")),
+		Data:    Data{Source: "synthetic://credit?rows=20000&seed=7", Digest: artifact.Sum([]byte("data")), Rows: 20000, Columns: 11},
 		Review: spec.Review{
 			Deadline: spec.Duration(72 * time.Hour), Quorum: []spec.Seat{{Role: "ethics", Approvals: 2}, {Role: "risk", Approvals: 1}},
 			Separate: []string{"requester"}, RemindEvery: spec.Duration(24 * time.Hour),
@@ -99,40 +158,45 @@ func loan(t *testing.T) Dossier {
 		},
 		Refs: Names(map[string]artifact.Ref{
 			"snapshot": ref("snapshot", 1_204_113), "model": ref("model", 4_410), "predictions": ref("predictions", 96_210),
-			"evaluation": ref("evaluation", 24_010), "fairness": ref("fairness", 9_120), "champion": {},
+			"evaluation": ref("evaluation", 24_010), "fairness": ref("fairness", 9_120), "champion_scores": {},
 		}),
-		Warnings: []string{"The device was simulated; training ran on the processor."},
 	}
-	addTable(&d)
-	decide(t, &d, "auc > 0.85", "accuracy >= 0.75", "recall[sex=female] > 0.76", "demographic_parity_difference[age_band] < 0.1",
-		"equal_opportunity_difference[age_band] < 0.2", "log_loss < 0.6", "k_anonymity >= 1", "recall[sex=unknown] > 0.5")
-	return d
 }
 
-// decide answers the conditions on what the dossier holds.
-func decide(t *testing.T, d *Dossier, conditions ...string) {
+// decide answers the conditions on predictions, as a spec without a test set asks them.
+func decide(t *testing.T, d *Dossier, p evaluation.Predictions, conditions ...string) {
 	t.Helper()
-	var parsed []gate.Condition
-	for _, text := range conditions {
-		c, err := gate.Parse(text)
+	decideBy(t, d, p, gate.Plan{Reliability: 0.95}, gate.AskPeople, conditions...)
+}
+
+func decideBy(t *testing.T, d *Dossier, p evaluation.Predictions, plan gate.Plan, policy gate.Policy, conditions ...string) {
+	t.Helper()
+	formulas := make([]gate.Formula, len(conditions))
+	for i, text := range conditions {
+		var err error
+		formulas[i], err = gate.Parse(text, gate.Own{Name: "profit"})
 		require.NoError(t, err)
-		parsed = append(parsed, c)
 	}
-	evidence := gate.Evidence{Evaluation: d.Evaluation.Overall, Slices: d.Evaluation.Slices, Fairness: d.Fairness, Privacy: d.Privacy}
-	results, verdict, err := gate.DecideAll(parsed, evidence.Lookup)
+	counted := map[string]stats.Estimate{gate.ModelBytes: stats.Exact(12_345_678, 0)}
+	for _, m := range d.Privacy.Metrics {
+		counted[m.Name] = m.Estimate
+	}
+	source, err := evaluation.NewSource(p, evaluation.SourceOptions{Seed: 7, Replicates: stats.MinReplicates, New: evaluation.Figures{Counted: counted}})
 	require.NoError(t, err)
-	d.Gate = Gate{Verdict: verdict, Results: results}
+	decision, err := gate.DecideAll(formulas, plan, source)
+	require.NoError(t, err)
+	decision.Settle(policy)
+	d.Gate = Gate{decision}
 }
 
 func ref(name string, size int64) artifact.Ref {
 	return artifact.Ref{Digest: artifact.Sum([]byte(name)), Size: size, MediaType: artifact.MediaJSON}
 }
 
-func importances(overall stats.Report) explain.Report {
-	auc, _ := overall.Metric(stats.AreaUnderROC)
+func importances() explain.Report {
 	r := explain.Report{
-		Method:  "Permutation importance (Breiman 2001) on all 4000 rows: each feature's values are shuffled among the rows 5 times.",
-		BaseAUC: auc, Rows: 4000, RowsUsed: 4000, Repeats: 5, Seed: 7,
+		Method: "Permutation importance (Breiman 2001) on all 4000 rows: each feature's values are shuffled among the rows 5 times.",
+		Rows:   4000, RowsUsed: 4000, Repeats: 5, Seed: 7,
 	}
 	for _, f := range []struct {
 		name       string

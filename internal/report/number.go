@@ -79,8 +79,16 @@ func points(v float64) string {
 	return fixed(100*v, 1) + nbsp + "points"
 }
 
-// fixed writes a finite number to the given places.
-func fixed(v float64, places int) string { return signed(strconv.FormatFloat(v, 'f', places, 64)) }
+// fixed writes a number to the given places; one of more digits than that is worth by its power of ten.
+func fixed(v float64, places int) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return notAvailable
+	case math.Abs(v) >= 1e15:
+		return scientific(v, 3)
+	}
+	return signed(strconv.FormatFloat(v, 'f', places, 64))
+}
 
 // signed puts a true minus sign, and none before a zero.
 func signed(s string) string {

@@ -11,6 +11,7 @@ import (
 const (
 	smallTop    = 20.0 // leaves room for a value above the highest mark
 	smallHeight = 150.0
+	tallHeight  = 230.0 // of a frame about as high as it is wide
 	smallRight  = 304.0
 	smallInset  = 7.0  // keeps a mark at the end of an axis off the frame
 	stripBelow  = 18.0 // height of the strip under the frame for what has no value
@@ -29,8 +30,8 @@ type plot struct {
 
 // newPlot draws the frame of a picture over x and y. strip asks for room under the frame; below is room left under the
 // label of the x axis.
-func newPlot(id, title, desc string, x, y axis, xLabel, yLabel string, strip bool, below float64) *plot {
-	p := &plot{x: x, y: y, bottom: smallTop + smallHeight}
+func newPlot(id, title, desc string, x, y axis, xLabel, yLabel string, height float64, strip bool, below float64) *plot {
+	p := &plot{x: x, y: y, bottom: smallTop + height}
 	p.y.From, p.y.To = p.bottom-smallInset, smallTop+smallInset
 	longest := 0
 	for _, t := range p.y.ticks() {
@@ -51,7 +52,7 @@ func newPlot(id, title, desc string, x, y axis, xLabel, yLabel string, strip boo
 	p.ticksOfX(floor)
 	p.line("base", p.left, p.bottom, smallRight, p.bottom)
 	p.text("axis", "middle", (p.left+smallRight)/2, floor+labelBelow, brief(xLabel, mostLetters+10))
-	p.upright("axis", 12, smallTop+smallHeight/2, brief(yLabel, mostLetters))
+	p.upright("axis", 12, smallTop+height/2, brief(yLabel, mostLetters))
 	return p
 }
 
@@ -95,7 +96,7 @@ func curveChart(id, title, desc, yLabel string, points []point) template.HTML {
 	}
 	x, y := axisOver(xs), axisOver(ys)
 	y.Log, y.Whole = curveIsLog(y), false
-	p := newPlot(id, title, desc, x, y, "step", yLabel, false, 0)
+	p := newPlot(id, title, desc, x, y, "step", yLabel, smallHeight, false, 0)
 	line := thinned(points, mostDrawn)
 	for i := range line {
 		line[i] = point{p.x.place(line[i].X), p.y.place(line[i].Y)}
@@ -165,7 +166,7 @@ func trialChart(id, title, desc, xLabel, yLabel string, x, y axis, trials []tria
 		seen[t.Outcome] = true
 	}
 	entries := legend(seen, len(best) > 0, slices.ContainsFunc(trials, func(t trialMark) bool { return t.Chosen }))
-	p := newPlot(id, title, desc, x, y, xLabel, yLabel, strip, legendLine*math.Ceil(float64(len(entries))/2))
+	p := newPlot(id, title, desc, x, y, xLabel, yLabel, smallHeight, strip, legendLine*math.Ceil(float64(len(entries))/2))
 	at := func(t trialMark) point {
 		if !t.Valued {
 			return point{p.x.place(t.X), p.bottom + stripBelow/2}

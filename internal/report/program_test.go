@@ -13,19 +13,22 @@ import (
 	"github.com/assay-ml/assay/internal/spec"
 )
 
-func TestDossierFromBeforeProgramsTrainedReadsAsItDid(t *testing.T) {
+func TestDossierOnceWrittenReadsAsItDid(t *testing.T) {
 	b, err := os.ReadFile("testdata/dossier_of_built_in_trainer.json")
 	require.NoError(t, err)
 	d, err := Decode(b)
 	require.NoError(t, err)
 	require.Nil(t, d.Sweep)
 	require.Nil(t, d.Training.Program)
+	require.Equal(t, 371, d.Comparison.Right.OnlyCandidate)
+	require.Equal(t, TestSetUse{Adaptivity: "full", Step: 5, Of: 32, ShowTo: []string{"ethics", "risk"}}, *d.TestSet)
 	again, digest, err := Encode(d)
 	require.NoError(t, err)
 	require.Equal(t, string(b), string(again), "a decision names the digest of these bytes")
 	require.Equal(t, artifact.Sum(b), digest)
 	says(t, d, "making", "A logistic model, trained on 12,014 rows with 8 columns.",
 		"Parameters L2 penalty 1, at most 1,000 iterations, tolerance 1e-07 End of training", "Converged after 23 iterations.")
+	says(t, d, "conditions", "Accuracy of the candidate minus 1.1 times accuracy of the serving version is to be more than −20 points Met. Measured −3.4 points")
 }
 
 func TestDecodeReadsWhatEncodeWroteOfAProgram(t *testing.T) {

@@ -24,8 +24,8 @@ func relianceOf(d Dossier) reliance {
 		return reliance{Lead: "It was not measured what the model relies on."}
 	}
 	r := reliance{
-		Lead: "Each column was shuffled among the cases in turn. The more the AUC falls without a column, the more the model relies on it. " +
-			"This shows what the model uses, not what causes the outcome; two columns that say the same share their weight.",
+		Lead: fmt.Sprintf("Each column was shuffled among the cases in turn. The more the %s %s without a column, the more the model relies on it. "+
+			"This shows what the model uses, not what causes the outcome; two columns that say the same share their weight.", yardstickOf(d).name, yardstickOf(d).verb),
 		Bars:   importanceTable(d),
 		Method: d.Explain.Method,
 	}
@@ -47,36 +47,74 @@ func protectedFeatures(d Dossier) []string {
 	return used
 }
 
+// yardstick is what shuffling a column makes worse.
+type yardstick struct {
+	name, verb, change string
+	form               form
+	bounds             scale
+	base               string // what it is unshuffled; empty when it has no value
+	of                 func(explain.Importance) stats.Estimate
+}
+
+func yardstickOf(d Dossier) yardstick {
+	e := d.Explain
+	switch e.Task {
+	case stats.Multiclass:
+		y := yardstick{"accuracy", "falls", "Fall", asPoints, scale{-1, 1}, "", func(i explain.Importance) stats.Estimate { return i.AccuracyDrop }}
+		if e.BaseAccuracy != nil {
+			y.base = percent(*e.BaseAccuracy)
+		}
+		return y
+	case stats.Regression:
+		y := yardstick{
+			"root mean squared error", "grows", "Growth", asAmount, scale{math.Inf(-1), math.Inf(1)}, "",
+			func(i explain.Importance) stats.Estimate { return i.RMSERise },
+		}
+		if e.BaseRMSE != nil {
+			y.base = measured(*e.BaseRMSE)
+		}
+		return y
+	}
+	y := yardstick{"AUC", "falls", "Fall", asDecimal, scale{-1, 1}, "", func(i explain.Importance) stats.Estimate { return i.AUCDrop }}
+	if e.BaseAUC.Defined() {
+		y.base = decimal(e.BaseAUC.Value)
+	}
+	return y
+}
+
 func importanceTable(d Dossier) *barTable {
 	shown, hidden := shownFeatures(d)
+	y := yardstickOf(d)
 	var values []float64
 	for _, f := range shown {
-		if f.AUCDrop.Defined() {
-			values = append(values, f.AUCDrop.Low, f.AUCDrop.High)
+		if e := y.of(f); e.Defined() {
+			values = append(values, e.Low, e.High)
 		}
 	}
-	s := spanning(scale{-1, 1}, append(values, 0)...)
+	s := spanning(y.bounds, append(values, 0)...)
 	t := &barTable{
-		Caption: "Fall of the AUC when a column is shuffled", NameHead: "Column", BarHead: "Fall with its interval", FigureHead: "Fall of AUC",
-		Ends: []string{axisEnd(s.Low), axisEnd(s.High)},
+		Caption:  fmt.Sprintf("%s of the %s when a column is shuffled", y.change, y.name),
+		NameHead: "Column", BarHead: y.change + " with its interval", FigureHead: y.change + " of the " + y.name,
+		Ends: []string{y.form.exactly(s.Low), y.form.exactly(s.High)},
 	}
-	if d.Explain.BaseAUC.Defined() {
-		t.Note = fmt.Sprintf("Unshuffled, the AUC is %s on %s.", decimal(d.Explain.BaseAUC.Value), countOf(d.Explain.RowsUsed, "case", "cases"))
+	if y.base != "" {
+		t.Note = fmt.Sprintf("Unshuffled, the %s is %s on %s.", y.name, y.base, countOf(d.Explain.RowsUsed, "case", "cases"))
 	}
 	if s.Low < 0 {
 		t.Note += " The dashed line is no change."
 	}
 	for _, f := range shown {
-		row := barRow{Name: f.Feature, Figure: asDecimal.figure(f.AUCDrop), Interval: asDecimal.interval(f.AUCDrop)}
+		e := y.of(f)
+		row := barRow{Name: f.Feature, Figure: y.form.figure(e), Interval: y.form.interval(e)}
 		if slices.Contains(d.Protected, f.Feature) {
 			row.Tags = []string{"protected"}
 		}
-		if negligible(f.AUCDrop) {
+		if negligible(e) {
 			row.Note = "cannot be told from no reliance"
 		}
-		if f.AUCDrop.Defined() {
+		if e.Defined() {
 			title := fmt.Sprintf("%s: %s, %s", f.Feature, row.Figure, row.Interval)
-			row.Bar = intervalBar(s, title, f.AUCDrop.Value, f.AUCDrop.Low, f.AUCDrop.High, 0)
+			row.Bar = intervalBar(s, title, e.Value, e.Low, e.High, 0)
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -100,6 +138,3 @@ func shownFeatures(d Dossier) (shown []explain.Importance, hidden int) {
 
 // negligible reports whether the interval allows that the column is of no use.
 func negligible(e stats.Estimate) bool { return e.Defined() && e.Low <= 0 }
-
-// axisEnd writes the end of an axis, whose values are round.
-func axisEnd(v float64) string { return general(math.Round(v*1e6) / 1e6) }

@@ -28,12 +28,14 @@ type page struct {
 	Ask       ask
 	Verdict   verdict
 	Quality   quality
+	Compared  comparison
 	Treatment treatment
 	Reliance  reliance
 	Data      dataSection
 	Privacy   privacySection
 	Making    making
 	Limits    []string
+	Sealed    *sealedSection // nil: everything is shown
 }
 
 type link struct{ ID, Title string }
@@ -69,6 +71,7 @@ type (
 	cell struct {
 		Text   string
 		Note   string
+		Class  string // of the style sheet, for a cell that is a picture as well
 		Mark   template.HTML
 		Number bool
 	}
@@ -98,6 +101,7 @@ func pageOf(d Dossier, digest artifact.Digest) page {
 			{"ask", "What is asked of you"},
 			{"conditions", "Does it meet the conditions?"},
 			{"quality", "What it does well, and badly"},
+			{"compared", "Compared with the version that serves"},
 			{"treatment", "Whom it treats differently"},
 			{"reliance", "What it relies on"},
 			{"data", "The data"},
@@ -108,6 +112,7 @@ func pageOf(d Dossier, digest artifact.Digest) page {
 		Ask:       askOf(d, digest),
 		Verdict:   verdictOf(d),
 		Quality:   qualityOf(d, w),
+		Compared:  comparisonOf(d),
 		Treatment: treatmentOf(d, w),
 		Reliance:  relianceOf(d),
 		Data:      dataOf(d),

@@ -2,7 +2,9 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,7 +41,7 @@ func hostile(t *testing.T) Dossier {
 	d.Fairness.Attributes[0].Name = script
 	d.Fairness.Attributes[0].Groups[0].Name = script + long
 	d.Fairness.Attributes[0].Gaps[0].Highest = script
-	d.Evaluation.Slices[0].Attribute, d.Evaluation.Slices[0].Group = script, script
+	d.Evaluation.Slices[0].Column, d.Evaluation.Slices[0].Group = script, script
 	d.Explain.Features[0].Feature, d.Explain.Features[1].Feature = script, long
 	d.Explain.Method, d.Training.Device.Name = script, script
 	d.Training.Features = []string{script, long}
@@ -104,6 +106,7 @@ func section(t *testing.T, root *html.Node, id string) string {
 func everyDossier(t *testing.T) map[string]Dossier {
 	return map[string]Dossier{
 		"a loan model": loan(t), "hostile names": hostile(t), "nothing measured": bare(), "a program's model": trained(t), "a hostile program": hostileProgram(t),
+		"a loan model with a rival": rival(t), "a model of classes": species(t), "a model of very many classes": letters(t), "hostile classes": hostileClasses(t), "a model of numbers": prices(t),
 	}
 }
 
@@ -126,7 +129,7 @@ func TestPageIsWellFormed(t *testing.T) {
 				sections = append(sections, attr(s, "id"))
 				require.True(t, ids[attr(s, "aria-labelledby")])
 			}
-			require.Equal(t, []string{"ask", "conditions", "quality", "treatment", "reliance", "data", "privacy", "making", "limits"}, sections)
+			require.Equal(t, []string{"ask", "conditions", "quality", "compared", "treatment", "reliance", "data", "privacy", "making", "limits"}, sections)
 			for _, a := range elements(root, "a") {
 				require.True(t, ids[strings.TrimPrefix(attr(a, "href"), "#")], "link to %q leads nowhere", attr(a, "href"))
 			}
@@ -159,25 +162,27 @@ func TestPageLoadsNothing(t *testing.T) {
 }
 
 func TestPicturesAndTablesAreNamed(t *testing.T) {
-	root := parse(t, rendered(t, trained(t)))
-	pictures := elements(root, "svg")
-	require.Greater(t, len(pictures), 29)
-	for _, svg := range pictures {
-		require.Equal(t, "img", attr(svg, "role"))
-		titles := elements(svg, "title")
-		require.Len(t, titles, 1)
-		require.NotEmpty(t, text(titles[0]))
-	}
-	for _, chart := range pictures {
-		if attr(chart, "class") == "chart" {
-			require.NotEmpty(t, text(elements(chart, "desc")[0]))
-		}
-	}
-	for _, table := range elements(root, "table") {
-		require.Len(t, elements(table, "caption"), 1)
-		for _, th := range elements(table, "th") {
-			require.NotEmpty(t, attr(th, "scope"))
-		}
+	require.Greater(t, len(elements(parse(t, rendered(t, trained(t))), "svg")), 29)
+	for name, d := range everyDossier(t) {
+		t.Run(name, func(t *testing.T) {
+			root := parse(t, rendered(t, d))
+			for _, svg := range elements(root, "svg") {
+				require.Equal(t, "img", attr(svg, "role"))
+				titles := elements(svg, "title")
+				require.Len(t, titles, 1)
+				require.NotEmpty(t, text(titles[0]))
+				if attr(svg, "class") == "chart" {
+					require.NotEmpty(t, text(elements(svg, "desc")[0]))
+				}
+			}
+			for _, table := range elements(root, "table") {
+				require.Len(t, elements(table, "caption"), 1)
+				require.NotEmpty(t, elements(table, "tbody"))
+				for _, th := range elements(table, "th") {
+					require.NotEmpty(t, attr(th, "scope"))
+				}
+			}
+		})
 	}
 }
 
@@ -188,14 +193,14 @@ func TestNumbersAreAlwaysWrittenOut(t *testing.T) {
 	for i := range broken.Gate.Results {
 		broken.Gate.Results[i].Estimate = stats.Estimate{Value: math.NaN(), Low: math.Inf(-1), High: math.Inf(1), Level: math.NaN()}
 	}
-	for i := range broken.Evaluation.Overall.Metrics {
-		broken.Evaluation.Overall.Metrics[i].Value = math.NaN()
-		broken.Evaluation.Overall.Metrics[i].High = math.Inf(1)
+	for i := range broken.Evaluation.Overall.Binary.Metrics {
+		broken.Evaluation.Overall.Binary.Metrics[i].Value = math.NaN()
+		broken.Evaluation.Overall.Binary.Metrics[i].High = math.Inf(1)
 	}
-	for i := range broken.Evaluation.Overall.ROC {
-		broken.Evaluation.Overall.ROC[i].FPR = math.NaN()
+	for i := range broken.Evaluation.Overall.Binary.ROC {
+		broken.Evaluation.Overall.Binary.ROC[i].FPR = math.NaN()
 	}
-	broken.Evaluation.Overall.Calibration[3].MeanY.Low = math.Inf(-1)
+	broken.Evaluation.Overall.Binary.Calibration[3].MeanY.Low = math.Inf(-1)
 	broken.Explain.Features[0].AUCDrop.Value = math.NaN()
 	broken.Explain.Features[1].AUCDrop.High = math.Inf(1)
 	broken.Fairness.Attributes[0].Groups[0].SelectionRate.Value = math.NaN()
@@ -204,6 +209,7 @@ func TestNumbersAreAlwaysWrittenOut(t *testing.T) {
 	require.NoError(t, err)
 	dossiers := everyDossier(t)
 	delete(dossiers, "hostile names") // holds {{ on purpose
+	delete(dossiers, "hostile classes")
 	dossiers["numbers that are none"] = broken
 	for name, d := range dossiers {
 		t.Run(name, func(t *testing.T) {
@@ -214,10 +220,102 @@ func TestNumbersAreAlwaysWrittenOut(t *testing.T) {
 	}
 }
 
+// Whatever a number that was measured is, the page is made, and shows no number that is none.
+func TestAnyMeasuredNumberCanBeShown(t *testing.T) {
+	_, digest, err := Encode(loan(t))
+	require.NoError(t, err)
+	for name, value := range map[string]float64{
+		"no number": math.NaN(), "infinite": math.Inf(1), "less than all": math.Inf(-1), "the largest": math.MaxFloat64, "the least": -math.MaxFloat64,
+		"the smallest": math.SmallestNonzeroFloat64, "nothing": 0, "negative": -0.3, "all": 1,
+	} {
+		for of, d := range map[string]Dossier{"outcome": rival(t), "classes": species(t), "numbers": prices(t)} {
+			t.Run(name+" of "+of, func(t *testing.T) {
+				distort(&d.Evaluation, distortion{number: value})
+				distort(&d.Comparison, distortion{number: value})
+				distort(&d.Fairness, distortion{number: value})
+				distort(&d.Explain, distortion{number: value})
+				distort(&d.Gate.Decision, distortion{number: value})
+				page, err := Render(d, digest)
+				require.NoError(t, err)
+				require.Empty(t, unwritten.FindAllString(string(page), -1))
+			})
+		}
+	}
+}
+
+// Counts that contradict each other, as in a dossier that was not made by Assay, do not end the program.
+func TestAnyCountCanBeShown(t *testing.T) {
+	_, digest, err := Encode(loan(t))
+	require.NoError(t, err)
+	for _, n := range []int{0, -1, math.MaxInt, math.MinInt} {
+		for of, d := range map[string]Dossier{"outcome": rival(t), "classes": species(t), "numbers": prices(t)} {
+			t.Run(fmt.Sprint(n, " of ", of), func(t *testing.T) {
+				change := distortion{number: 0.5, count: &n}
+				distort(&d.Evaluation, change)
+				distort(&d.Comparison, change)
+				distort(&d.Gate.Decision, change)
+				distort(&d.Labels, change)
+				distort(&d.TestSet, change)
+				page, err := Render(d, digest)
+				require.NoError(t, err)
+				require.Empty(t, unwritten.FindAllString(string(page), -1))
+			})
+		}
+	}
+}
+
+// distortion is what measured values are replaced with; texts and counts stay where they are nil.
+type distortion struct {
+	number float64
+	count  *int
+	text   *string
+}
+
+// distort replaces every value that can be reached from the pointer.
+func distort(pointer any, by distortion) { distortValue(reflect.ValueOf(pointer).Elem(), by) }
+
+func distortValue(v reflect.Value, by distortion) {
+	switch v.Kind() {
+	case reflect.Float64:
+		v.SetFloat(by.number)
+	case reflect.Int, reflect.Int64:
+		if by.count != nil {
+			v.SetInt(int64(*by.count))
+		}
+	case reflect.String:
+		if by.text != nil {
+			v.SetString(*by.text)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			distortValue(v.Elem(), by)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			distortValue(v.Index(i), by)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				distortValue(v.Field(i), by)
+			}
+		}
+	}
+}
+
 func TestTextFromOutsideStaysText(t *testing.T) {
 	program := string(rendered(t, hostileProgram(t)))
 	require.NotContains(t, program, "<script")
 	require.Contains(t, section(t, parse(t, []byte(program)), "making"), script)
+	for _, page := range []string{string(rendered(t, hostileClasses(t))), string(sealed(t, hostileClasses(t), false)), string(sealed(t, hostileProgram(t), true))} {
+		require.NotContains(t, page, "<script")
+		require.NotContains(t, page, "<img")
+		require.NotContains(t, page, "<b>")
+	}
+	classes := parse(t, rendered(t, hostileClasses(t)))
+	for _, id := range []string{"conditions", "quality", "compared", "treatment"} {
+		require.Contains(t, section(t, classes, id), script, id)
+	}
 	page := string(rendered(t, hostile(t)))
 	require.NotContains(t, page, "<script")
 	require.NotContains(t, page, "<img")

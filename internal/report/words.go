@@ -4,118 +4,55 @@ import (
 	"fmt"
 
 	"github.com/assay-ml/assay/internal/fairness"
-	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
 )
 
 // words are the glossary in terms of one model's target.
-type words struct{ outcome string }
+type words struct {
+	task    stats.Task
+	outcome string // the positive outcome; of other tasks than binary, what is predicted
+}
 
-// wordsOf names the positive outcome as it stands in the data, e.g. “approved: yes”.
+// wordsOf names the positive outcome as it stands in the data, e.g. “approved: yes”, or the target's column.
 func wordsOf(t spec.Target) words {
-	return words{fmt.Sprintf("“%s: %s”", t.Column, t.Positive)}
-}
-
-// form is how a metric's values are written.
-type form int
-
-const (
-	asDecimal form = iota // 0.905
-	asPercent             // 25.4 %
-	asPoints              // 3.1 points: a difference of two percentages
-	asCount               // 12
-)
-
-func (f form) write(v float64) string {
-	switch f {
-	case asPercent:
-		return percent(v)
-	case asPoints:
-		return points(v)
-	case asCount:
-		return general(v)
-	default:
-		return decimal(v)
+	task := t.TaskOf()
+	if task == stats.Binary {
+		return words{task, fmt.Sprintf("“%s: %s”", t.Column, t.Positive)}
 	}
-}
-
-// interval writes both ends, the unit once, or why there is no value. Ends are limits, not claims, so they may be rounded
-// to none or all.
-func (f form) interval(e stats.Estimate) string {
-	const to = nbsp + "to" + nbsp
-	switch {
-	case !e.Defined():
-		return e.Undefined
-	case e.Method == stats.MethodExact:
-		return ""
-	case !finite(e):
-		return notAvailable
-	case f == asPercent:
-		return fixed(100*e.Low, 1) + to + fixed(100*e.High, 1) + nbsp + "%"
-	case f == asPoints:
-		return fixed(100*e.Low, 1) + to + fixed(100*e.High, 1) + nbsp + "points"
-	case f == asCount:
-		return general(e.Low) + to + general(e.High)
-	}
-	return fixed(e.Low, 3) + to + fixed(e.High, 3)
-}
-
-// figure writes the value; interval says why where there is none.
-func (f form) figure(e stats.Estimate) string {
-	if !e.Defined() {
-		return "no value"
-	}
-	return f.write(e.Value)
-}
-
-// term is a metric's name and form for people.
-type term struct {
-	Name string
-	Form form
-}
-
-var terms = map[string]term{
-	stats.Accuracy:         {"Accuracy", asPercent},
-	stats.AreaUnderROC:     {"AUC", asDecimal},
-	stats.LogLoss:          {"Log loss", asDecimal},
-	stats.Brier:            {"Brier score", asDecimal},
-	stats.ECE:              {"Calibration error", asPercent},
-	stats.Precision:        {"Precision", asPercent},
-	stats.Recall:           {"Recall", asPercent},
-	stats.Specificity:      {"Specificity", asPercent},
-	stats.F1:               {"F1", asDecimal},
-	stats.BalancedAccuracy: {"Balanced accuracy", asPercent},
-	stats.SelectionRate:    {"Selection rate", asPercent},
-	stats.BaseRate:         {"Base rate", asPercent},
-	stats.FPR:              {"False positive rate", asPercent},
-	stats.FNR:              {"False negative rate", asPercent},
-	stats.MCC:              {"Matthews correlation", asDecimal},
-
-	fairness.DemographicParityDifference: {"Demographic parity difference", asPoints},
-	fairness.DemographicParityRatio:      {"Demographic parity ratio", asDecimal},
-	fairness.EqualizedOddsDifference:     {"Equalized odds difference", asPoints},
-	fairness.EqualizedOddsRatio:          {"Equalized odds ratio", asDecimal},
-	fairness.EqualOpportunityDifference:  {"Equal opportunity difference", asPoints},
-
-	privacy.MetricKAnonymity:  {"k-anonymity", asCount},
-	privacy.MetricUniqueShare: {"Share of unique rows", asPercent},
-}
-
-// termOf is the metric's term; a metric this package does not know keeps its own name.
-func termOf(metric string) term {
-	if t, ok := terms[metric]; ok {
-		return t
-	}
-	return term{metric, asDecimal}
+	return words{task, "“" + t.Column + "”"}
 }
 
 // meaning says in one line what a metric is about here.
 func (w words) meaning(metric string) string {
-	is, not := "cases that truly are "+w.outcome, "cases that truly are not "+w.outcome
+	var meaning string
+	switch w.task {
+	case stats.Multiclass:
+		meaning = w.meaningForClasses(metric)
+	case stats.Regression:
+		meaning = w.meaningForNumbers(metric)
+	default:
+		meaning = w.meaningForOutcome(metric)
+	}
+	if meaning != "" {
+		return meaning
+	}
 	switch metric {
 	case stats.Accuracy:
 		return "Of all cases, the share the model gets right."
+	case stats.F1:
+		return "One number between precision and recall (their harmonic mean); 1 is perfect."
+	case stats.MCC:
+		return "Agreement of model and truth: 1 is perfect, 0 is guessing, −1 is always wrong."
+	case stats.LogLoss:
+		return "How far the scores are from what happened, confident mistakes costing most; lower is better, 0 is perfect."
+	}
+	return ""
+}
+
+func (w words) meaningForOutcome(metric string) string {
+	is, not := "cases that truly are "+w.outcome, "cases that truly are not "+w.outcome
+	switch metric {
 	case stats.BalancedAccuracy:
 		return "The mean of recall and specificity: accuracy as if both outcomes were equally common."
 	case stats.Precision:
@@ -128,14 +65,8 @@ func (w words) meaning(metric string) string {
 		return "Of the " + not + ", the share the model wrongly calls so."
 	case stats.FNR:
 		return "Of the " + is + ", the share the model misses."
-	case stats.F1:
-		return "One number between precision and recall (their harmonic mean); 1 is perfect."
-	case stats.MCC:
-		return "Agreement of model and truth: 1 is perfect, 0 is guessing, −1 is always wrong."
 	case stats.AreaUnderROC:
 		return "Given one case that is " + w.outcome + " and one that is not, how often the first gets the higher score. 0.5 is guessing, 1 is perfect."
-	case stats.LogLoss:
-		return "How far the scores are from what happened, confident mistakes costing most; lower is better, 0 is perfect."
 	case stats.Brier:
 		return "Mean squared distance of score and outcome; lower is better, 0 is perfect."
 	case stats.ECE:
@@ -144,6 +75,54 @@ func (w words) meaning(metric string) string {
 		return "Of all cases, the share the model calls " + w.outcome + "."
 	case stats.BaseRate:
 		return "Of all cases, the share that truly are " + w.outcome + "."
+	}
+	return ""
+}
+
+func (w words) meaningForClasses(metric string) string {
+	switch metric {
+	case stats.BalancedAccuracy:
+		return "Accuracy as if all classes were equally common: the mean of their recalls."
+	case stats.PrecisionMacro:
+		return "Of the cases the model puts into a class, the share that truly are of it; the mean over the classes, rare ones counting as much as common ones."
+	case stats.RecallMacro:
+		return "Of the cases of a class, the share the model puts there; the mean over the classes, rare ones counting as much as common ones."
+	case stats.F1Macro:
+		return "One number between precision and recall (their harmonic mean); the mean over the classes, rare ones counting as much as common ones. 1 is perfect."
+	case stats.F1Weighted:
+		return "The same mean, common classes counting more than rare ones."
+	case stats.AUCMacro:
+		return "Given one case of a class and one of another, how often the first gets the higher score for that class; the mean over the classes. 0.5 is guessing, 1 is perfect."
+	case stats.Top2Accuracy:
+		return "Of all cases, the share whose class is one of the two that the model holds most probable."
+	case stats.Kappa:
+		return "Agreement of model and truth beyond what the classes’ sizes give by chance: 1 is perfect, 0 is guessing."
+	case stats.Precision:
+		return "Of the cases the model puts into the class, the share that truly are of it."
+	case stats.Recall:
+		return "Of the cases of the class, the share the model puts there."
+	case stats.AreaUnderROC:
+		return "Given one case of the class and one of another, how often the first gets the higher score. 0.5 is guessing, 1 is perfect."
+	case stats.BaseRate:
+		return "Of all cases, the share that truly are of the class."
+	case stats.Brier:
+		return "Squared distance of the classes’ scores and what happened, summed over the classes; lower is better, 0 is perfect, 2 is the worst."
+	case stats.ECE:
+		return "How far, on average, the model’s confidence lies from the share of such cases that it gets right; lower is better."
+	}
+	return ""
+}
+
+func (w words) meaningForNumbers(metric string) string {
+	switch metric {
+	case stats.RMSE:
+		return "How far off predictions are, large misses counting most; in the units of " + w.outcome + ". Lower is better, 0 is perfect."
+	case stats.MAE:
+		return "How far off a prediction is on average; in the units of " + w.outcome + ". Lower is better, 0 is perfect."
+	case stats.R2:
+		return "The part of the differences between cases that the predictions explain: 1 is perfect, 0 is no better than always saying the mean."
+	case stats.MeanError:
+		return "Prediction minus truth on average; in the units of " + w.outcome + ". Above 0 the model says too much, below 0 too little."
 	}
 	return ""
 }

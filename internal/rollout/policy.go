@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/spec"
 )
 
@@ -46,11 +45,7 @@ func (p Policy) check() error {
 		}
 	}
 	for _, text := range p.Abort {
-		c, err := gate.Parse(text)
-		if err != nil {
-			return fmt.Errorf("abort: %w", err)
-		}
-		if err := c.Require(gate.ScopeRollout); err != nil {
+		if _, err := spec.ParseAbort(text); err != nil {
 			return fmt.Errorf("abort: %w", err)
 		}
 	}

@@ -146,7 +146,7 @@ func TestRollingBack(t *testing.T) {
 	require.NoError(t, r.Observed(Observation{Requests: 200, Errors: 30}, minutes(1)))
 	a := only(t, r, minutes(1))
 	require.Equal(t, RollBack, a.Kind)
-	for _, text := range []string{"step 1 (5 % of traffic)", `"error_rate < 0.01"`, "0.150", "95% interval", "200 examples"} {
+	for _, text := range []string{"step 1 (5 % of traffic)", `"error_rate < 0.01"`, "0.150", "95% interval", "200 requests"} {
 		require.Contains(t, a.Reason, text)
 	}
 	require.NoError(t, r.Cancel("too late", minutes(1)), "rolling back already")

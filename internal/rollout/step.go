@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/assay-ml/assay/internal/gate"
 )
 
 // Observation counts what the candidate answered since the start of the current step.
@@ -34,14 +32,14 @@ type StepRecord struct {
 	Ended       time.Time     `json:"ended,omitzero"`
 	Looks       int           `json:"looks,omitempty"`
 	Observation Observation   `json:"observation"`          // at the last look
-	Conditions  []gate.Result `json:"conditions,omitempty"` // at the last look
+	Conditions  []Answer      `json:"conditions,omitempty"` // at the last look
 	Passed      bool          `json:"passed"`
 	Note        string        `json:"note,omitempty"` // one sentence, once the step has ended
 }
 
-func (s *StepRecord) take(o Observation, results []gate.Result) {
+func (s *StepRecord) take(o Observation, answers []Answer) {
 	s.Looks++
-	s.Observation, s.Conditions = o, results
+	s.Observation, s.Conditions = o, answers
 }
 
 func (s *StepRecord) end(now time.Time, passed bool, note string) {

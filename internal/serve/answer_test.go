@@ -9,7 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/assay-ml/assay/internal/stats"
 )
+
+func binary(positive int) expected { return expected{task: stats.Binary, positive: positive} }
 
 func TestAnswersThatAreUnderstood(t *testing.T) {
 	two := []float64{0.25, 0.75}
@@ -39,7 +43,7 @@ func TestAnswersThatAreUnderstood(t *testing.T) {
 		{"whole numbers in few rows", "", `[0, 1]`, 1, []float64{0, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := readAnswer(c.contentType, []byte(c.body), len(c.want), c.positive)
+			got, err := readAnswer(c.contentType, []byte(c.body), len(c.want), binary(c.positive))
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})
@@ -88,7 +92,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{"a web page", `<html>s3cr3t</html>`, 1, 0, "row 0 is a text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := readAnswer("", []byte(c.body), c.rows, 1)
+			_, err := readAnswer("", []byte(c.body), c.rows, binary(1))
 			var answer *AnswerError
 			require.ErrorAs(t, err, &answer)
 			require.Equal(t, c.row, answer.Row)
@@ -100,12 +104,12 @@ func TestAnswersThatAreRefused(t *testing.T) {
 }
 
 func TestThePositiveClassMustHaveAPlace(t *testing.T) {
-	_, err := readAnswer("", []byte(`[[0.3, 0.7]]`), 1, 2)
+	_, err := readAnswer("", []byte(`[[0.3, 0.7]]`), 1, binary(2))
 	require.ErrorContains(t, err, "row 0 is a list of 2, which has no element 2; serve.positive_index must be the positive class's place")
 }
 
 func TestWholeNumbersWithAPointAreProbabilities(t *testing.T) {
-	got, err := readAnswer("", []byte("["+strings.Repeat("1.0,", labelRows-1)+"0]"), labelRows, 1)
+	got, err := readAnswer("", []byte("["+strings.Repeat("1.0,", labelRows-1)+"0]"), labelRows, binary(1))
 	require.NoError(t, err)
 	require.Equal(t, []float64{1, 0}, got[labelRows-2:])
 }
@@ -115,7 +119,7 @@ func TestAnyBytesAreAnAnswerOrAnError(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body := strings.Join(rapid.SliceOfN(pieces, 0, 12).Draw(t, "body"), "")
 		n := rapid.IntRange(1, 3).Draw(t, "rows")
-		scores, err := readAnswer(rapid.SampledFrom([]string{"", "application/json", "text/csv"}).Draw(t, "type"), []byte(body), n, 1)
+		scores, err := readAnswer(rapid.SampledFrom([]string{"", "application/json", "text/csv"}).Draw(t, "type"), []byte(body), n, binary(1))
 		if err != nil {
 			var answer *AnswerError
 			require.True(t, errors.As(err, &answer))
@@ -139,7 +143,7 @@ func TestScoresComeBackAsTheyWereWritten(t *testing.T) {
 			lines.WriteString(strconv.FormatFloat(s, 'g', -1, 64) + "\n")
 		}
 		for _, body := range []string{string(asJSON), lines.String()} {
-			got, err := readAnswer("", []byte(body), len(want), 1)
+			got, err := readAnswer("", []byte(body), len(want), binary(1))
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}

@@ -16,7 +16,8 @@ import (
 type batcher struct {
 	batchRows int // most rows of a request
 	inFlight  int // most requests at once
-	// ask sends rows in one request and gives their scores in order. once: it is not tried again when it fails.
+	width     int // numbers of one row's answer
+	// ask sends rows in one request and gives their scores in order, width for each row. once: it is not tried again when it fails.
 	ask func(ctx context.Context, parts []rows, once bool) ([]float64, error)
 
 	mu      sync.Mutex
@@ -44,13 +45,13 @@ func (b *batcher) score(ctx context.Context, r rows) ([]float64, error) {
 	if r.count() <= b.batchRows {
 		return b.wait(ctx, r)
 	}
-	scores := make([]float64, r.count())
+	scores := make([]float64, r.count()*b.width)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(b.inFlight)
 	for from := r.from; from < r.to && ctx.Err() == nil; from += b.batchRows {
 		group.Go(func() error {
 			part, err := b.wait(ctx, rows{r.columns, from, min(from+b.batchRows, r.to)})
-			copy(scores[from-r.from:], part)
+			copy(scores[(from-r.from)*b.width:], part)
 			return err
 		})
 	}
@@ -134,7 +135,7 @@ func (b *batcher) run(batch []*task) {
 		}
 		b.waiting = slices.Concat(batch, b.waiting)
 	} else {
-		deliver(batch, scores, err)
+		b.deliver(batch, scores, err)
 	}
 	b.dispatch()
 }
@@ -146,7 +147,7 @@ func isFault(err error) bool {
 	return errors.As(err, &answer) || errors.As(err, &request)
 }
 
-func deliver(batch []*task, scores []float64, err error) {
+func (b *batcher) deliver(batch []*task, scores []float64, err error) {
 	var faulty *AnswerError
 	if errors.As(err, &faulty) && faulty.Row >= 0 {
 		faulty.Row += batch[0].rows.from
@@ -156,7 +157,8 @@ func deliver(batch []*task, scores []float64, err error) {
 			t.done <- answer{err: err}
 			continue
 		}
-		t.done <- answer{scores: scores[:t.rows.count():t.rows.count()]}
-		scores = scores[t.rows.count():]
+		n := t.rows.count() * b.width
+		t.done <- answer{scores: scores[:n:n]}
+		scores = scores[n:]
 	}
 }

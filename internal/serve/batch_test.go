@@ -25,7 +25,7 @@ type asked struct {
 // newBatcher is a batcher whose requests the test answers one by one.
 func newBatcher(batchRows, inFlight int) (*batcher, chan asked) {
 	requests := make(chan asked)
-	b := &batcher{batchRows: batchRows, inFlight: inFlight}
+	b := &batcher{batchRows: batchRows, inFlight: inFlight, width: 1}
 	b.ask = func(ctx context.Context, parts []rows, once bool) ([]float64, error) {
 		a := asked{ctx: ctx, once: once, answer: make(chan error)}
 		var scores []float64
@@ -204,7 +204,7 @@ func TestAFrameIsCutAndPutTogetherInOrder(t *testing.T) {
 
 func TestManyCallersAtOnce(t *testing.T) {
 	const batchRows, inFlight = 8, 3
-	b := &batcher{batchRows: batchRows, inFlight: inFlight}
+	b := &batcher{batchRows: batchRows, inFlight: inFlight, width: 1}
 	var atWork, joined atomic.Int64
 	crowded := make(chan struct{}) // closed when callers wait, so that there is something to join
 	b.ask = func(ctx context.Context, parts []rows, once bool) ([]float64, error) {

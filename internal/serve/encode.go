@@ -156,6 +156,18 @@ func writeCell(b *bytes.Buffer, c *table.Column, row int) {
 	}
 }
 
+// textList is a JSON list of strings.
+func textList(texts []string) string {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, text := range texts {
+		comma(&b, i)
+		writeText(&b, text)
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
 // writeText writes a JSON string, with <, > and & as they are.
 func writeText(b *bytes.Buffer, text string) {
 	enc := json.NewEncoder(b)

@@ -65,8 +65,8 @@ func (e *StartError) Transient() bool {
 	return end.Kind == program.Signalled || end.Kind == program.OutOfMemory && end.Limit == "" || portTaken(end)
 }
 
-// AnswerError is the error of an answer with status 200 that is not one probability for each row. It never holds values of
-// rows.
+// AnswerError is the error of an answer with status 200 that does not hold for each row what the model's task predicts: a
+// probability, one for each class, or a number. It never holds values of rows.
 type AnswerError struct {
 	Row     int    // of the frame that was asked, from 0; -1 when the answer as a whole is at fault
 	Problem string // what was found

@@ -17,10 +17,11 @@ const (
 	mostSaid   = 300
 	aliveLimit = 5 * time.Second // for a /ping after a request ran into its time limit
 
-	// The most bytes of an answer: for the frame around the rows, and for each row. The longest form, an object of lists for a
-	// hundred classes, stays below.
-	answerBytes    = 1 << 20
-	answerRowBytes = 4 << 10
+	// The most bytes of an answer: for the frame around the rows, for each row, and for each further number of
+	// one, such as 1.2345678901234567e-123 and its separators. A binary answer may hold a hundred of which one counts.
+	answerBytes       = 1 << 20
+	answerRowBytes    = 4 << 10
+	answerNumberBytes = 32
 )
 
 func newClient(inFlight int) *http.Client {
@@ -116,15 +117,15 @@ func (s *server) post(caller context.Context, r *running, mediaType string, body
 		said, _ := io.ReadAll(io.LimitReader(resp.Body, mostSaid))
 		return nil, &RequestError{Status: resp.StatusCode, Body: firstBytes(said, mostSaid)}
 	}
-	most := answerBytes + int64(n)*answerRowBytes
+	most := answerBytes + int64(n)*s.want.rowBytes()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err != nil {
 		return nil, s.broken(caller, ctx, r, err)
 	}
 	if int64(len(answer)) > most {
-		return nil, whole(fmt.Sprintf("it is larger than %d bytes for %d rows", most, n), shapeAdvice)
+		return nil, whole(fmt.Sprintf("it is larger than %d bytes for %d rows", most, n), s.want.shape())
 	}
-	return readAnswer(resp.Header.Get("Content-Type"), answer, n, s.set.positive)
+	return readAnswer(resp.Header.Get("Content-Type"), answer, n, s.want)
 }
 
 // broken says why a request got no answer. A server that ran into the time limit is looked after.

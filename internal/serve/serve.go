@@ -1,13 +1,13 @@
 // Package serve lets a user's own program answer for a model. The program is an HTTP server under the conventions of
 // SageMaker containers and of "mlflow models serve": it answers GET /ping with 200 when it is ready, and POST
-// /invocations with one score for each row it is sent. The same server scores the rows of an evaluation and those of the
+// /invocations with one prediction for each row it is sent. The same server scores the rows of an evaluation and those of the
 // gateway.
 //
 // # The program
 //
 // It runs in a copy of the model's code folder, under the worker's policy (package program), and gets a free port of
 // 127.0.0.1 in {port} of its arguments and in PORT and SAGEMAKER_BIND_TO_PORT, the folder with the trained files in
-// {model_dir} and in SM_MODEL_DIR, and SM_NUM_CPUS and CUDA_VISIBLE_DEVICES. Both folders are its own: what it changes there
+// {model_dir} and in SM_MODEL_DIR, SM_NUM_CPUS and CUDA_VISIBLE_DEVICES, and ASSAY_TASK and ASSAY_CLASSES as in training. Both folders are its own: what it changes there
 // is seen by nobody else and removed when it ends. It runs for as long as the model is open, so the policy's wall time
 // does not apply to it, and the policy's disk quota counts what it writes, not the folders it was given.
 //
@@ -21,9 +21,14 @@
 // back as the same number, whole ones no point.
 //
 // Accepted are the forms that the conventions' own servers give: JSON with the list under "predictions" or "outputs" or
-// bare, or lines of text. A row's element is p, [p0, p1, ...], {"score": p}, {"probability": p} or {"probabilities":
-// [...]}, the same form for all rows. Everything else is refused with an AnswerError: a score that is no probability must not
-// reach a gate.
+// bare, or lines of text, with one element for each row, of the same form for all rows:
+//
+//   - of a binary model p, [p0, p1, ...], {"score": p}, {"probability": p} or {"probabilities": [...]};
+//   - of a multiclass model [p1, p2, ...] or {"probabilities": [...]} with one probability for each class in the schema's
+//     order, or {"probabilities": {"class": p, ...}}; they sum to 1 within model.SumTolerance;
+//   - of a regression y, [y], {"score": y} or {"prediction": y}.
+//
+// Everything else is refused with an AnswerError: a score that is no probability must not reach a gate.
 package serve
 
 import (

@@ -31,6 +31,7 @@ const (
 type server struct {
 	name    string // the program, as the spec has it
 	schema  model.Schema
+	want    expected // of an answer
 	set     settings
 	command program.Command // but for the port
 	env     map[string]string
@@ -119,25 +120,29 @@ func (l *Loader) newServer(ctx context.Context, m model.Served, set settings, sc
 	if env == nil {
 		env = map[string]string{}
 	}
+	env["ASSAY_TASK"] = string(m.Inputs.TaskOf())
+	if len(m.Inputs.Classes) > 0 {
+		env["ASSAY_CLASSES"] = textList(m.Inputs.Classes)
+	}
 	env["SM_MODEL_DIR"] = folder.files
 	env["SM_NUM_CPUS"] = strconv.Itoa(cpus)
 	env["CUDA_VISIBLE_DEVICES"] = l.Devices
 
 	stopping, stop := context.WithCancel(context.Background())
 	s := &server{
-		name: set.Run[0], schema: m.Inputs, set: set, folder: folder, env: env,
+		name: set.Run[0], schema: m.Inputs, want: expectedOf(m.Inputs, set.positive), set: set, folder: folder, env: env,
 		command: program.Command{Path: path, Dir: folder.code, Folder: folder.path, Policy: policy, Grace: grace},
 		client:  newClient(set.InFlight),
 		changed: make(chan struct{}), kept: make(chan struct{}), stopping: stopping, stop: stop,
 	}
-	s.batcher = batcher{batchRows: set.BatchRows, inFlight: set.InFlight, ask: s.ask}
+	s.batcher = batcher{batchRows: set.BatchRows, inFlight: set.InFlight, width: m.Inputs.Width(), ask: s.ask}
 	s.closed = sync.OnceValue(s.shutDown)
 	return s, nil
 }
 
 func (s *server) Schema() model.Schema { return s.schema }
 
-// Predict gives the probability of the positive class for each row. Errors are *StartError, *AnswerError,
+// Predict gives what model.Predictor says of the schema's task. Errors are *StartError, *AnswerError,
 // *RequestError, ErrClosed, ctx's, and those of a frame that lacks a feature.
 func (s *server) Predict(ctx context.Context, f *table.Frame) ([]float64, error) {
 	s.state.Lock()

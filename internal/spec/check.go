@@ -12,11 +12,13 @@ import (
 func (d *decoder) check(s *Spec) {
 	d.checkSource(s.Data.Source, "data.source")
 	d.checkColumns(s)
+	d.checkTask(s)
 	d.checkSplit(s.Data.Split, "data.split")
 	for i, e := range s.Data.Expect {
 		d.checkExpectation(e, index("data.expect", i))
 	}
 	d.checkTraining(s)
+	d.checkGates(s)
 	d.checkConditions(s)
 	d.checkReview(s.Review)
 	d.checkRollout(s.Rollout)

@@ -1,6 +1,11 @@
 package spec
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/assay-ml/assay/internal/stats"
+)
 
 // WithDefaults is the spec with every default of the reference filled in. Parse applies it; applying it twice changes
 // nothing. What is filled in is copied before, so that s stays as it was; the rest is shared with it.
@@ -10,15 +15,19 @@ func (s *Spec) WithDefaults() Spec {
 		out.Data.Split.By = "hash"
 	}
 	out.Train = out.Train.withDefaults()
+	out.Data.Target = out.Data.Target.withDefaults()
+	binary := out.Data.Target.TaskOf() == stats.Binary
 	if out.Serve != nil {
-		out.Serve = new(out.Serve.withDefaults())
+		out.Serve = new(out.Serve.withDefaults(binary))
 	}
-	if out.Evaluate.Threshold == nil {
+	if out.Evaluate.Threshold == nil && binary {
 		out.Evaluate.Threshold = new(0.5)
 	}
-	if out.Gates.Inconclusive == "" {
-		out.Gates.Inconclusive = "review"
+	out.Evaluate.Metrics = slices.Clone(out.Evaluate.Metrics)
+	for i := range out.Evaluate.Metrics {
+		orElse(&out.Evaluate.Metrics[i].TimeLimit, Duration(10*time.Minute))
 	}
+	out.Gates = out.Gates.withDefaults(out.Review)
 	if out.Rollout.Target == "" {
 		out.Rollout.Target = "gateway"
 	}
@@ -63,9 +72,9 @@ func (c Command) withDefaults() Command {
 	return c
 }
 
-func (s Serve) withDefaults() Serve {
+func (s Serve) withDefaults(binary bool) Serve {
 	orElse(&s.Format, ServeCSV)
-	if s.PositiveIndex == nil {
+	if s.PositiveIndex == nil && binary {
 		s.PositiveIndex = new(1)
 	}
 	orElse(&s.BatchRows, 1000)
@@ -91,6 +100,18 @@ func (w Sweep) withDefaults() Sweep {
 		w.EarlyStop = &stop
 	}
 	return w
+}
+
+func (g Gates) withDefaults(r Review) Gates {
+	orElse(&g.Inconclusive, "review")
+	if g.TestSet != nil && g.TestSet.ShowTo == nil {
+		set := *g.TestSet
+		for _, seat := range r.Quorum {
+			set.ShowTo = append(set.ShowTo, seat.Role)
+		}
+		g.TestSet = &set
+	}
+	return g
 }
 
 func (m Monitor) withDefaults() Monitor {

@@ -152,6 +152,10 @@ func drawProgram(t *rapid.T, s *Spec, word *rapid.Generator[string]) {
 	if rapid.Bool().Draw(t, "index") {
 		s.Serve.PositiveIndex = new(rapid.IntRange(0, 1000).Draw(t, "positive"))
 	}
+	if task := rapid.SampledFrom([]string{"", "multiclass", "regression"}).Draw(t, "task"); task != "" {
+		s.Data.Target.Positive, s.Data.Target.Task = "", task
+		s.Serve.PositiveIndex, s.Gates.Conditions = nil, nil
+	}
 	if rapid.Bool().Draw(t, "sweep") {
 		low := rapid.Float64Range(1e-9, 1e9).Draw(t, "min")
 		s.Train.Sweep = &Sweep{

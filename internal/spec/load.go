@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -116,6 +117,12 @@ func (s *Spec) ResolvePaths(baseDir string) {
 	s.Data.Source.resolve(baseDir)
 	if s.Data.Split.TestSource != nil {
 		s.Data.Split.TestSource.resolve(baseDir)
+	}
+	s.Evaluate.Metrics = slices.Clone(s.Evaluate.Metrics) // for the same reason as below
+	for i, m := range s.Evaluate.Metrics {
+		if m.Code != "" && !filepath.IsAbs(m.Code) {
+			s.Evaluate.Metrics[i].Code = filepath.Join(baseDir, m.Code)
+		}
 	}
 	if c := s.Train.Command; c != nil && c.Code != "" && !filepath.IsAbs(c.Code) {
 		resolved := *c // the spec this one was copied from may share the command

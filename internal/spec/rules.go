@@ -1,6 +1,10 @@
 package spec
 
-import "math"
+import (
+	"math"
+
+	"github.com/assay-ml/assay/internal/stats"
+)
 
 // rule is what one field accepts, beyond its Go type. The decoder checks it, the JSON Schema shows it.
 type rule struct {
@@ -128,9 +132,11 @@ var rules = []rule{
 	plain("CSV.header", "Whether the first line names the columns.").otherwise(true),
 	names("CSV.columns", "Names of the columns, when there is no header line."),
 
-	name("Target.column", "The column to predict; it has two values.").must(),
-	rule{field: "Target.positive", says: "The value whose probability the score is. Values that look like numbers or true/false stand in quotes.",
-		pattern: `^[\s\S]+$`, inWords: "a text that is not empty", required: true},
+	name("Target.column", "The column to predict: of two values, or as task says.").must(),
+	rule{field: "Target.positive", says: "With task: binary, and needed then: the value whose probability the score is. Values that look like numbers or true/false stand in quotes.",
+		pattern: `^[\s\S]+$`, inWords: "a text that is not empty"},
+	choice("Target.task", "What is predicted: binary (unless set) one of two values, multiclass one of up to 1000 values, regression a number. All but binary need trainer: command.",
+		nil, string(stats.Binary), string(stats.Multiclass), string(stats.Regression)),
 
 	choice("Split.by", "hash: rows are assigned by a hash of their content. time: in the order of a column.", "hash", "hash", "time"),
 	name("Split.column", "With by: time, the column to order by."),
@@ -220,11 +226,34 @@ var rules = []rule{
 	number("Evaluate.threshold", "A row is predicted positive when its score is at least this.", 0, 1).otherwise(0.5),
 	names("Evaluate.slices", "Columns whose values are reported one by one, besides the protected ones."),
 
+	number("Evaluate.min_group", "Intersections of protected groups with fewer rows are named in the dossier and not measured.", 2, 1e6).otherwise(30),
+	plain("Evaluate.metrics", "Metrics of your own: a program gives a number for each test row, and conditions are on the mean.").nonEmpty(),
+
+	name("OwnMetric.name", "Name of the metric in conditions: lower-case letters, digits and _.").
+		matching(`^[a-z][a-z0-9_]{0,62}$`, "1 to 63 lower-case letters, digits and _, a letter first").must(),
+	name("OwnMetric.code", "Folder (relative to the spec's) that is copied into the store and in which the program runs.").
+		matching(`^[^\x00-\x1f\x7f]{1,1000}$`, "the path of a folder, on one line").must(),
+	argument("OwnMetric.run", "The program and its arguments. It reads the CSV file ASSAY_ROWS and writes the CSV file ASSAY_VALUES: row,value.").nonEmpty().must(),
+	plain("OwnMetric.least", "Least value a row can have."),
+	plain("OwnMetric.most", "Greatest value a row can have. With both ends the error rate is guaranteed, otherwise it rests on many rows."),
+	environment("OwnMetric.environment"),
+	plain("OwnMetric.time_limit", "Longest time of one run.").otherwise("10m"),
+
 	names("Privacy.quasi_identifiers", "Columns that could identify a person together, for k-anonymity; otherwise the protected columns."),
 
+	number("Gates.reliability", "Least chance that no condition is answered wrongly, of all conditions and all uses of the test set together; below 1.", 0, 1).positive().otherwise(0.95),
 	choice("Gates.inconclusive", "What a verdict that the sample cannot decide counts as.", "review", "pass", "fail", "review"),
-	rule{field: "Gates.conditions", says: "Conditions such as auc > 0.8 or recall[sex=Female] > 0.6; all must hold.", filled: true, distinct: true,
-		pattern: `\S`, inWords: "a condition such as auc > 0.8"},
+	plain("Gates.test_set", "Makes the test set a budget of decisions; otherwise its uses are not counted, and the reliability holds for the first."),
+	plain("Gates.labels", "Test rows may lack their label; the gate asks for exactly the labels it needs."),
+	rule{field: "Gates.conditions", says: "Conditions such as auc > 0.8 +/- 0.02, n - o > 0 +/- 0.01 or recall[sex=Female] > 0.6 +/- 0.05; all must hold.", filled: true, distinct: true,
+		pattern: `\S`, inWords: "a condition such as auc > 0.8 +/- 0.02"},
+
+	choice("TestSet.adaptivity", "What the requester learns of a verdict: none: nothing, firstChange: the verdict, and the set ends at the first pass, full: every verdict.",
+		nil, AdaptivityNone, AdaptivityFirstChange, AdaptivityFull).must(),
+	number("TestSet.steps", "How many candidates are decided on one test set before a new one is needed.", 1, 10_000).must(),
+	names("TestSet.show_to", "Roles that may see figures of the test set, and under none the verdict; otherwise those of review.quorum."),
+
+	plain("Labels.deadline", "Time people have to label. Without the labels by then the candidate is refused.").must(),
 
 	plain("Review.deadline", "Time people have. Without a quorum by then the candidate is refused, never approved.").must(),
 	plain("Review.quorum", "Approvals needed, by role; all seats must be filled.").nonEmpty().must(),

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 
+	"github.com/assay-ml/assay/internal/stats"
 	"github.com/invopop/jsonschema"
 )
 
@@ -28,6 +29,7 @@ func Schema() []byte {
 			describe(def, t)
 		}
 	}
+	describeTasks(s.Definitions["Target"])
 	describeTrainers(s.Definitions["Train"])
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -48,6 +50,16 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: scalar}
 	}
 	return nil
+}
+
+// describeTasks says that a binary target needs a positive value, and another has none.
+func describeTasks(target *jsonschema.Schema) {
+	binary, without := jsonschema.NewProperties(), jsonschema.NewProperties()
+	binary.Set("task", &jsonschema.Schema{Const: string(stats.Binary)}) // or not there
+	without.Set("positive", jsonschema.FalseSchema)
+	target.If = &jsonschema.Schema{Properties: binary}
+	target.Then = &jsonschema.Schema{Required: []string{"positive"}}
+	target.Else = &jsonschema.Schema{Properties: without}
 }
 
 // describeTrainers says what a spec needs beside each trainer: a built-in one its own parameters, a command the command.

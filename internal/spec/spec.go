@@ -60,10 +60,11 @@ type CSV struct {
 	Columns   []string `json:"columns,omitempty" yaml:"columns,omitempty"` // names, when header is false
 }
 
-// Target is the column to predict and the value whose probability is the score.
+// Target is the column to predict, as what, and the value whose probability is the score.
 type Target struct {
 	Column   string `json:"column" yaml:"column"`
-	Positive string `json:"positive" yaml:"positive"`
+	Positive string `json:"positive,omitempty" yaml:"positive,omitempty"` // of a binary target, and only then
+	Task     string `json:"task,omitempty" yaml:"task,omitempty"`         // binary (default, left empty), multiclass or regression; see TaskOf
 }
 
 // Split divides rows into training, validation and test parts.
@@ -102,17 +103,14 @@ type Range struct {
 type Evaluate struct {
 	Threshold *float64 `json:"threshold,omitempty" yaml:"threshold,omitempty"` // predicted positive iff score >= threshold, default 0.5
 	Slices    []string `json:"slices,omitempty" yaml:"slices,omitempty"`
+
+	MinGroup int         `json:"min_group,omitempty" yaml:"min_group,omitempty"` // smaller intersections of groups are named, not measured; default 30
+	Metrics  []OwnMetric `json:"metrics,omitempty" yaml:"metrics,omitempty"`     // the user's own
 }
 
 // Privacy says which columns could identify a person together; default: the protected columns.
 type Privacy struct {
 	QuasiIdentifiers []string `json:"quasi_identifiers,omitempty" yaml:"quasi_identifiers,omitempty"`
-}
-
-// Gates are the conditions a candidate must meet before people are asked.
-type Gates struct {
-	Inconclusive string   `json:"inconclusive,omitempty" yaml:"inconclusive,omitempty"` // pass, fail or review (default)
-	Conditions   []string `json:"conditions,omitempty" yaml:"conditions,omitempty"`
 }
 
 // Review says who must agree, by when.

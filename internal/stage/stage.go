@@ -69,13 +69,14 @@ type Answer struct {
 	Cached  bool   `json:"cached,omitempty"` // answered from the store: an identical stage was done before
 	Summary string `json:"summary"`          // one line for people
 	Usage   Usage  `json:"usage,omitzero"`   // what computing the answer took; nothing when it came from the store
+	Cost    Usage  `json:"cost,omitzero"`    // of an answer from the store: what computing it took back then
 }
 
 // Outline is the line and whether the answer came from the store.
 func (a Answer) Outline() (summary string, cached bool) { return a.Summary, a.Cached }
 
 // FromStore marks an answer that was not computed anew.
-func (a *Answer) FromStore() { a.Cached, a.Usage = true, Usage{} }
+func (a *Answer) FromStore() { a.Cached, a.Cost, a.Usage = true, a.Usage, Usage{} }
 
 // Spent is what computing the answer took.
 func (a Answer) Spent() Usage { return a.Usage }
@@ -97,21 +98,29 @@ type AdmitInput struct {
 
 // Plan is what the workflow itself needs of a checked spec.
 type Plan struct {
-	Model        string        `json:"model"`
-	Owner        string        `json:"owner"`
-	Queue        string        `json:"queue"` // cpu or gpu
-	GPUs         int           `json:"gpus,omitempty"`
-	Priority     int           `json:"priority,omitempty"` // 1 (first) to 5; 0 is the queue's own
-	Team         string        `json:"team,omitempty"`
-	Program      bool          `json:"program,omitempty"`   // a user's program trains; its code is packaged first
-	TimeLimit    spec.Duration `json:"time_limit,omitzero"` // of one attempt of such a program
-	Sweep        *spec.Sweep   `json:"sweep,omitempty"`
-	TestSource   bool          `json:"test_source"`
-	Inconclusive string        `json:"inconclusive"`
-	Review       spec.Review   `json:"review"`
-	Rollout      spec.Rollout  `json:"rollout"`
-	Monitor      spec.Monitor  `json:"monitor"`
-	Retrain      spec.Retrain  `json:"retrain"`
+	Model     string        `json:"model"`
+	Owner     string        `json:"owner"`
+	Queue     string        `json:"queue"` // cpu or gpu
+	GPUs      int           `json:"gpus,omitempty"`
+	Priority  int           `json:"priority,omitempty"` // 1 (first) to 5; 0 is the queue's own
+	Team      string        `json:"team,omitempty"`
+	Program   bool          `json:"program,omitempty"`   // a user's program trains; its code is packaged first
+	TimeLimit spec.Duration `json:"time_limit,omitzero"` // of one attempt of such a program
+	Sweep     *spec.Sweep   `json:"sweep,omitempty"`
+	Metrics   bool          `json:"metrics,omitempty"` // the user has metrics of their own, whose code is packaged first
+
+	// Decides says that conditions are decided from the stored predictions, beside the champion's; false in lifecycles admitted
+	// before that was so.
+	Decides bool          `json:"decides,omitempty"`
+	TestSet *spec.TestSet `json:"test_set,omitempty"`
+	Labels  *spec.Labels  `json:"labels,omitempty"`
+
+	TestSource   bool         `json:"test_source"`
+	Inconclusive string       `json:"inconclusive"`
+	Review       spec.Review  `json:"review"`
+	Rollout      spec.Rollout `json:"rollout"`
+	Monitor      spec.Monitor `json:"monitor"`
+	Retrain      spec.Retrain `json:"retrain"`
 }
 
 // Admitted is a checked spec, stored.
@@ -179,6 +188,10 @@ type AuditInput struct {
 	Prepared    artifact.Ref `json:"prepared"`
 	Model       artifact.Ref `json:"model"`
 	Predictions artifact.Ref `json:"predictions,omitzero"`
+	Champion    artifact.Ref `json:"champion,omitzero"` // its scores on the same rows
+	Labels      artifact.Ref `json:"labels,omitzero"`   // that people have given since the data was read
+
+	MetricCode map[string]artifact.Ref `json:"metric_code,omitempty"` // folders of the user's own metrics, by name
 }
 
 // Evaluated is the stored predictions on the test part and the metrics computed from them.
@@ -199,24 +212,6 @@ type Audited struct {
 
 // Refs are the blobs the answer needs.
 func (a Audited) Refs() []artifact.Ref { return []artifact.Ref{a.Report} }
-
-// GateInput names the reports whose metrics the conditions are about.
-type GateInput struct {
-	Spec       artifact.Ref `json:"spec"`
-	Evaluation artifact.Ref `json:"evaluation"`
-	Fairness   artifact.Ref `json:"fairness"`
-	Privacy    artifact.Ref `json:"privacy"`
-}
-
-// Gated is the answer to all conditions together.
-type Gated struct {
-	Answer
-	Verdicts artifact.Ref `json:"verdicts"`
-	Verdict  gate.Verdict `json:"verdict"`
-}
-
-// Refs are the blobs the answer needs.
-func (a Gated) Refs() []artifact.Ref { return []artifact.Ref{a.Verdicts} }
 
 // Evidence collects the refs of one lifecycle; the dossier and the version manifest are made from it.
 type Evidence struct {
@@ -242,6 +237,14 @@ type Evidence struct {
 	Code          artifact.Ref `json:"code,omitzero"`  // of trainer command
 	Sweep         artifact.Ref `json:"sweep,omitzero"` // JSON of a search.Report
 	Usage         []StageUsage `json:"usage,omitempty"`
+
+	Champion       artifact.Ref            `json:"champion,omitzero"` // the champion's scores on the test rows
+	ChampionNumber int                     `json:"champion_number,omitempty"`
+	NotCompared    string                  `json:"not_compared,omitempty"` // why there are none although a version serves
+	Comparison     artifact.Ref            `json:"comparison,omitzero"`    // of candidate and champion
+	Step           int                     `json:"step,omitempty"`         // that the decision took from its test set
+	Labels         artifact.Ref            `json:"labels,omitzero"`        // labels that people gave to test rows
+	MetricCode     map[string]artifact.Ref `json:"metric_code,omitempty"`
 }
 
 // DossierInput asks for the dossier of a lifecycle; Created is the workflow's time.
@@ -255,6 +258,7 @@ type Compiled struct {
 	Answer
 	Dossier artifact.Ref `json:"dossier"`
 	Page    artifact.Ref `json:"page"`
+	Public  artifact.Ref `json:"public,omitzero"` // the page without figures of the test set, when these are for some roles only
 	// Unchanged is the champion's version when the candidate's model is the same to the byte, otherwise 0.
 	Unchanged int `json:"unchanged,omitempty"`
 }

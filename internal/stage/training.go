@@ -14,7 +14,8 @@ type PackageInput struct {
 // Packaged is the training code as it was when the lifecycle began.
 type Packaged struct {
 	Answer
-	Code artifact.Ref `json:"code"` // artifact.Folder
+	Code    artifact.Ref            `json:"code"`              // artifact.Folder; zero when a built-in trainer trains
+	Metrics map[string]artifact.Ref `json:"metrics,omitempty"` // the same of the user's own metrics, by name
 }
 
 // TrainInput names the parts to train on.

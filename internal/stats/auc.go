@@ -13,7 +13,30 @@ import (
 // When classes separate so well that the observed variance is zero, that interval would have no width however few the
 // rows. Then the variance's upper bound A(1-A)/min(positives, negatives) (Birnbaum and Klose, 1957) stands in for a
 // binomial one, and the interval is Wilson's for as many trials as the smaller class has rows (MethodWilsonMinClass).
-func AUC(s Sample, level float64) Estimate {
+func AUC(s Sample, level float64) Estimate { return aucEstimate(s, level, normalQuantile(level)) }
+
+// AUCTail is AUC with an interval that leaves about the probability tail, in (0, 0.5], beyond each end.
+func AUCTail(s Sample, tail float64) Estimate {
+	return aucEstimate(s, levelOf(tail), NormalQuantileTail(asTail(tail)))
+}
+
+// AUCLogit is AUC with DeLong's variance on the scale of the log odds, where an area near 1 is nearer to normal: the ends are those
+// of logit(A) +- z sd / (A (1 - A)), mapped back (Pepe, 2003, section 4.3.3). A plain normal interval lets areas near the upper
+// end pass a bound more often than its tail says. Without observed variance it is AUC's.
+func AUCLogit(s Sample, tail float64) Estimate {
+	e := AUCTail(s, tail)
+	if !e.Defined() || e.Method != MethodDeLong || e.Value <= 0 || e.Value >= 1 {
+		return e
+	}
+	m := s.positives()
+	_, variance := delong(s, m, s.N()-m)
+	half := NormalQuantileTail(asTail(tail)) * math.Sqrt(variance) / (e.Value * (1 - e.Value))
+	logit := math.Log(e.Value / (1 - e.Value))
+	e.Low, e.High, e.Method = 1/(1+math.Exp(half-logit)), 1/(1+math.Exp(-half-logit)), MethodDeLongLogit
+	return e
+}
+
+func aucEstimate(s Sample, level, z float64) Estimate {
 	m := s.positives()
 	n := s.N() - m
 	if m == 0 || n == 0 {
@@ -23,11 +46,11 @@ func AUC(s Sample, level float64) Estimate {
 	e := Estimate{Value: auc, Level: level, Method: MethodDeLong, N: s.N()}
 	if variance == 0 {
 		trials := float64(min(m, n))
-		e.Low, e.High = wilson(auc*trials, trials, level)
+		e.Low, e.High = wilson(auc*trials, trials, z)
 		e.Method = MethodWilsonMinClass
 		return e
 	}
-	half := normalQuantile(level) * math.Sqrt(variance)
+	half := z * math.Sqrt(variance)
 	e.Low, e.High = clamp01(auc-half), clamp01(auc+half)
 	return e
 }
@@ -38,33 +61,40 @@ func AUC(s Sample, level float64) Estimate {
 //
 // Rank differences are halves of integers and sums of them are exact, so that a zero variance comes out as zero.
 func delong(s Sample, m, n int) (auc, variance float64) {
-	order := make([]int, s.N())
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.Score[a], s.Score[b]) })
-
 	positive := moments{n: float64(m)} // of twice the number of negatives beaten
 	negative := moments{n: float64(n)} // of twice the number of positives lost to
-	positivesBelow, negativesBelow := 0, 0
-	for start := 0; start < len(order); {
-		end, positives := start, 0
-		for ; end < len(order) && s.Score[order[end]] == s.Score[order[start]]; end++ {
-			if s.Y[order[end]] {
-				positives++
-			}
-		}
-		negatives := end - start - positives
+	eachTie(s.Y, s.Score, func(tied []int, positives, positivesBelow, negativesBelow int) {
+		negatives := len(tied) - positives
 		positive.add(2*negativesBelow+negatives, positives)
 		negative.add(2*(m-positivesBelow-positives)+positives, negatives)
-		positivesBelow += positives
-		negativesBelow += negatives
-		start = end
-	}
+	})
 	pairs := 2 * float64(m) * float64(n)
 	v10 := positive.variance() / (4 * float64(n) * float64(n))
 	v01 := negative.variance() / (4 * float64(m) * float64(m))
 	return positive.sum / pairs, v10/float64(m) + v01/float64(n)
+}
+
+// eachTie visits the rows in groups of equal score, lowest first: how many of a group are positive, and how many rows of each
+// class score below it.
+func eachTie(y []bool, score []float64, visit func(tied []int, positives, positivesBelow, negativesBelow int)) {
+	order := make([]int, len(score))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(score[i], score[j]) })
+	positivesBelow, negativesBelow := 0, 0
+	for start := 0; start < len(order); {
+		end, positives := start, 0
+		for ; end < len(order) && (end == start || score[order[end]] == score[order[start]]); end++ {
+			if y[order[end]] {
+				positives++
+			}
+		}
+		visit(order[start:end], positives, positivesBelow, negativesBelow)
+		positivesBelow += positives
+		negativesBelow += end - start - positives
+		start = end
+	}
 }
 
 // moments gathers a sample of integers, about the first of them so that squares stay small.

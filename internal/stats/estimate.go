@@ -1,4 +1,5 @@
-// Package stats computes the metrics of a binary classifier from labels and scores, each with an interval.
+// Package stats computes the metrics of classifiers and regression models, each with an interval, and the intervals and tests
+// that verdicts rest on.
 package stats
 
 // Estimate is a metric's value on a sample together with the uncertainty that sample leaves.
@@ -16,3 +17,11 @@ type Estimate struct {
 
 // Defined reports whether the sample gave a value.
 func (e Estimate) Defined() bool { return e.Undefined == "" }
+
+// Within is the estimate with its interval cut to the values that the metric can take, such as 0 to 1 of an F1.
+func (e Estimate) Within(least, most float64) Estimate {
+	if e.Defined() {
+		e.Low, e.High = max(e.Low, least), min(e.High, most)
+	}
+	return e
+}

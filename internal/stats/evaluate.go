@@ -164,7 +164,9 @@ const (
 	noSelected  = "no example is predicted positive"
 )
 
-func evaluate(s Sample, opt Options) Report {
+func evaluate(s Sample, opt Options) Report { return evaluateWith(s, opt, resample) }
+
+func evaluateWith(s Sample, opt Options, resample func(Sample, Confusion, Options) resampled) Report {
 	c := Confuse(s, opt.Threshold)
 	n, level := c.N(), opt.Level
 	resampled := resample(s, c, opt)

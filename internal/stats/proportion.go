@@ -1,23 +1,6 @@
 package stats
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/stat/distuv"
-)
-
-// Names of the ways an interval is made, as they stand in Estimate.Method.
-const (
-	MethodWilson         = "wilson"           // score interval of a proportion, Wilson (1927)
-	MethodClopperPearson = "clopper_pearson"  // exact interval of a proportion, Clopper and Pearson (1934)
-	MethodDeLong         = "delong"           // normal interval from placements, DeLong et al. (1988)
-	MethodWilsonMinClass = "wilson_min_class" // of an AUC without observed variance, see AUC
-	MethodWilsonJaccard  = "wilson_jaccard"   // of an F1 without observed variance, see Evaluate
-	MethodNewcombe       = "newcombe"         // square-and-add of two Wilson intervals, see Newcombe
-	MethodStudent        = "student_t"        // of a mean, from the sample's standard deviation
-	MethodBootstrap      = "bootstrap"        // percentile bootstrap over rows, Efron (1979), see Bootstrap
-	MethodExact          = "exact"            // a count of the data at hand, which no sampling blurs
-)
+import "math"
 
 // Proportion estimates a probability from successes among n trials with its Wilson interval at the level.
 // Without trials it is undefined, for the reason given in none.
@@ -35,15 +18,21 @@ func Proportion(successes, n int, level float64, none string) Estimate {
 // Wilson is the score interval of a proportion, without continuity correction (Wilson, 1927, "Probable inference, the
 // law of succession, and statistical inference"; Brown, Cai and DasGupta, 2001, eq. 4). Without trials it is [0, 1].
 func Wilson(successes, n int, level float64) (low, high float64) {
-	return wilson(float64(successes), float64(n), level)
+	return wilson(float64(successes), float64(n), normalQuantile(level))
+}
+
+// WilsonTail is Wilson's interval that leaves about the probability tail, in (0, 0.5], beyond each end. Where a share is
+// near 0 or 1 and the tail is small against 1/n it misses more often than that; ClopperPearsonTail never does. Without
+// trials, with counts that cannot be or a tail of 0 it is [0, 1].
+func WilsonTail(successes, n int, tail float64) (low, high float64) {
+	return wilson(float64(successes), float64(n), NormalQuantileTail(asTail(tail)))
 }
 
 // wilson takes real-valued counts, since a variance bound can stand in for a number of trials.
-func wilson(successes, n, level float64) (low, high float64) {
-	if n == 0 {
+func wilson(successes, n, z float64) (low, high float64) {
+	if !(n > 0 && successes >= 0 && successes <= n) || math.IsInf(z, 1) {
 		return 0, 1
 	}
-	z := normalQuantile(level)
 	p, zz := successes/n, z*z
 	centre := (p + zz/(2*n)) / (1 + zz/n)
 	half := z / (1 + zz/n) * math.Sqrt(p*(1-p)/n+zz/(4*n*n))
@@ -61,16 +50,7 @@ func wilson(successes, n, level float64) (low, high float64) {
 // ClopperPearson is the exact interval of a proportion: it covers at no less than its level for every probability
 // (Clopper and Pearson, 1934), which makes it longer than Wilson's. Without trials it is [0, 1].
 func ClopperPearson(successes, n int, level float64) (low, high float64) {
-	low, high = 0, 1
-	tail := (1 - level) / 2
-	k, m := float64(successes), float64(n)
-	if successes > 0 {
-		low = distuv.Beta{Alpha: k, Beta: m - k + 1}.Quantile(tail)
-	}
-	if successes < n {
-		high = distuv.Beta{Alpha: k + 1, Beta: m - k}.Quantile(1 - tail)
-	}
-	return low, high
+	return ClopperPearsonTail(successes, n, (1-level)/2)
 }
 
 // Newcombe is the interval of the difference a - b of two independent estimates, from their own intervals (square-and-add,
@@ -93,27 +73,4 @@ func Exact(value float64, n int) Estimate {
 // NoValue is an undefined estimate, for a reason a person can read; n is the number of rows looked at.
 func NoValue(level float64, n int, reason string) Estimate {
 	return Estimate{Level: level, N: n, Undefined: reason}
-}
-
-// meanEstimate is the mean of values whose range is [least, most], with Student's t interval cut to that range.
-func meanEstimate(values []float64, level, least, most float64) Estimate {
-	n := len(values)
-	if n < 2 {
-		return NoValue(level, n, "fewer than two examples, so the spread is unknown")
-	}
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	mean := sum / float64(n)
-	squares := 0.0
-	for _, v := range values {
-		squares += (v - mean) * (v - mean)
-	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile(1 - (1-level)/2)
-	half := t * math.Sqrt(squares/float64(n-1)/float64(n))
-	return Estimate{
-		Value: mean, Low: max(mean-half, least), High: min(mean+half, most),
-		Level: level, Method: MethodStudent, N: n,
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // division divides the rows of a transformed table into parts 0 (train), 1 (validation) and 2 (test). The file
@@ -19,7 +20,15 @@ type division struct {
 	names []string // of the table's columns, _row not among them
 	data  spec.Data
 	rows  PartCounts
+
+	missingTest bool // rows of the test part may lack the target
+	kept        labels
 }
+
+// testPart is the last of the parts.
+const testPart = 2
+
+var partNames = []string{"train", "validation", "test"}
 
 const (
 	partColumn  = "_assay_part"
@@ -170,15 +179,42 @@ func (d *division) check(ctx context.Context) error {
 		if counts[i] == 0 {
 			continue
 		}
-		relation := fmt.Sprintf("(SELECT * FROM divided WHERE %s = %d)", partColumn, i)
-		if err := checkTarget(ctx, d.s, relation, d.names, d.data); err != nil {
+		if i == testPart && d.missingTest {
+			continue // it may have no label at all; that those it has are of the target is looked at below, in all parts together
+		}
+		if err := d.checkPart(ctx, i); err != nil {
 			return fmt.Errorf("the %s part: %w", part.name, err)
 		}
 	}
-	if err := checkTarget(ctx, d.s, "divided", d.names, d.data); err != nil {
+	if err := checkTarget(ctx, d.s, "divided", d.names, d.data, d.excused()); err != nil {
 		return fmt.Errorf("the parts together: %w", err)
 	}
-	return d.checkWeight(ctx)
+	if err := d.checkWeight(ctx); err != nil {
+		return err
+	}
+	return d.label(ctx)
+}
+
+// excused is the SQL condition of rows that may lack the target.
+func (d *division) excused() string {
+	if d.missingTest {
+		return fmt.Sprintf("%s = %d", partColumn, testPart)
+	}
+	return nobody
+}
+
+// checkPart refuses a part on which no model can be trained or judged. Of a multiclass target a later part need not hold
+// more than one class; which of them the training part lacks is looked at when all are known.
+func (d *division) checkPart(ctx context.Context, part int) error {
+	relation := fmt.Sprintf("(SELECT * FROM divided WHERE %s = %d)", partColumn, part)
+	if d.data.Target.TaskOf() != stats.Multiclass {
+		return checkTarget(ctx, d.s, relation, d.names, d.data, nobody)
+	}
+	counts, err := d.s.counts(ctx, fmt.Sprintf("SELECT count(*) - count(%s) FROM %s", ident(d.data.Target.Column), relation))
+	if err == nil && counts[0] > 0 {
+		err = fmt.Errorf("the target column %q is missing in %s; expected a class in every row: remove them with data.transform", d.data.Target.Column, plural(counts[0], "row"))
+	}
+	return err
 }
 
 func (d *division) checkWeight(ctx context.Context) error {
@@ -193,16 +229,33 @@ func (d *division) checkWeight(ctx context.Context) error {
 		return fmt.Errorf("the weight column %q is of type %s; expected numbers", d.data.Weight, typ)
 	}
 	x := ident(d.data.Weight)
-	counts, err := d.s.counts(ctx, fmt.Sprintf("SELECT count(*) FILTER (%[1]s IS NULL OR %[1]s < 0 OR isinf(%[1]s::DOUBLE)), count(*) FILTER (%[1]s > 0) FROM divided", x))
+	negative, unusable := x+" < 0 AND NOT isinf("+x+"::DOUBLE)", x+" IS NULL OR isinf("+x+"::DOUBLE)"
+	counts, err := d.s.counts(ctx, fmt.Sprintf("SELECT count(*) FILTER (%s), count(*) FILTER (%s), count(*) FILTER (%s > 0) FROM divided", negative, unusable, x))
 	switch {
 	case err != nil:
 		return err
 	case counts[0] > 0:
-		return fmt.Errorf("the weight column %q is missing, negative or infinite in %s; expected numbers of at least 0", d.data.Weight, plural(counts[0], "row"))
-	case counts[1] == 0:
+		return d.badWeights(ctx, "negative", negative, counts[0])
+	case counts[1] > 0:
+		return d.badWeights(ctx, "missing or infinite", unusable, counts[1])
+	case counts[2] == 0:
 		return fmt.Errorf("the weight column %q is 0 in every row; expected some above 0", d.data.Weight)
 	}
 	return nil
+}
+
+// badWeights names the first row that meets a SQL condition which no weight may meet.
+func (d *division) badWeights(ctx context.Context, what, condition string, count int64) error {
+	first, err := d.s.counts(ctx, fmt.Sprintf("SELECT %s, %s FROM divided WHERE %s ORDER BY %s, %s LIMIT 1", ident(RowColumn), partColumn, condition, partColumn, placeColumn))
+	if err != nil {
+		return err
+	}
+	where := fmt.Sprintf("the first is row %d", first[0])
+	if count == 1 {
+		where = fmt.Sprintf("row %d", first[0])
+	}
+	return fmt.Errorf("the weight column %q is %s in %s (%s, in the %s part); expected finite numbers of at least 0: correct them in the data or with data.transform",
+		d.data.Weight, what, plural(count, "row"), where, partNames[first[1]])
 }
 
 func (d *division) partQuery(part int) string {

@@ -23,6 +23,13 @@ type Prepared struct {
 	Profile    artifact.Ref `json:"profile"`  // of the features and the target in the training part
 	Duplicates Duplicates   `json:"duplicates"`
 	Warnings   []string     `json:"warnings,omitempty"`
+
+	// Classes are the values of a multiclass target in all parts together, in the order of a model's scores: numbers by size,
+	// everything else byte by byte. The levels of a column that is read as Categorical are in the order of bytes always.
+	Classes     []string     `json:"classes,omitempty"`
+	ClassCounts *ClassCounts `json:"class_counts,omitempty"` // of a multiclass target
+	Target      *PartMoments `json:"target,omitempty"`       // of a regression
+	Unlabelled  int64        `json:"unlabelled,omitempty"`   // test rows without the target, where they may lack it
 }
 
 // PartCounts counts rows by part.
@@ -54,16 +61,36 @@ const manyCategories = 1000
 //
 // Features are the columns that are neither target, weight nor excluded; protected columns are features unless excluded.
 // Refused are: columns the spec names that do not exist, dates and timestamps as features, a feature without any value in
-// the training part, a part without rows, a target without exactly two classes, weights that are missing, negative or infinite.
-func Prepare(ctx context.Context, store artifact.Store, snap Snapshot, test *Snapshot, data spec.Data, lim Limits) (Prepared, error) {
-	p, err := prepare(ctx, store, snap, test, data, lim)
+// the training part, a part without rows, weights that are missing, negative or infinite, and a target that is not what its task
+// predicts: binary, two classes in every part; multiclass, two to MostClasses classes, all of them in the training part; regression,
+// finite numbers that differ in every part. The target may be missing in no row, but for MissingTestLabels.
+func Prepare(ctx context.Context, store artifact.Store, snap Snapshot, test *Snapshot, data spec.Data, lim Limits, opts ...Option) (Prepared, error) {
+	p, err := prepare(ctx, store, snap, test, data, lim, chosen(opts))
 	if err != nil {
 		return Prepared{}, fmt.Errorf("prepare %q: %w", snap.Source, readable(ctx, err))
 	}
 	return p, nil
 }
 
-func prepare(ctx context.Context, store artifact.Store, snap Snapshot, test *Snapshot, data spec.Data, lim Limits) (Prepared, error) {
+// Option changes what Prepare and Validate accept.
+type Option func(*options)
+
+type options struct{ missingTest bool }
+
+// MissingTestLabels says whether rows of the test part may lack the target, because people give it later to those that need
+// it. Rows of the other parts never may; Validate, which knows no parts, then leaves missing targets to Prepare.
+func MissingTestLabels(allow bool) Option {
+	return func(o *options) { o.missingTest = allow }
+}
+
+func chosen(opts []Option) (o options) {
+	for _, set := range opts {
+		set(&o)
+	}
+	return o
+}
+
+func prepare(ctx context.Context, store artifact.Store, snap Snapshot, test *Snapshot, data spec.Data, lim Limits, opt options) (Prepared, error) {
 	s, err := lim.open(ctx)
 	if err != nil {
 		return Prepared{}, err
@@ -77,11 +104,11 @@ func prepare(ctx context.Context, store artifact.Store, snap Snapshot, test *Sna
 	if err != nil {
 		return Prepared{}, err
 	}
-	all := &division{s: s, names: namesIn(columns), data: data}
+	all := &division{s: s, names: namesIn(columns), data: data, missingTest: opt.missingTest}
 	if err := all.divide(ctx, columns); err != nil {
 		return Prepared{}, err
 	}
-	if err := checkTarget(ctx, s, "divided", all.names, data); err != nil {
+	if err := checkTarget(ctx, s, "divided", all.names, data, all.excused()); err != nil {
 		return Prepared{}, err
 	}
 	if test != nil {
@@ -127,7 +154,7 @@ func chooseFeatures(columns []ColumnInfo, data spec.Data) ([]ColumnInfo, error) 
 
 // store writes the parts and the profile of the training part.
 func (d *division) store(ctx context.Context, store artifact.Store, features []ColumnInfo) (Prepared, error) {
-	p := Prepared{Columns: d.names, Features: features, Rows: d.rows}
+	p := Prepared{Columns: d.names, Features: features, Rows: d.rows, Classes: d.kept.classes, ClassCounts: d.kept.counts, Unlabelled: d.kept.unlabelled}
 	var err error
 	if p.Duplicates, err = d.duplicates(ctx); err != nil {
 		return Prepared{}, err
@@ -139,7 +166,7 @@ func (d *division) store(ctx context.Context, store artifact.Store, features []C
 		if part.rows == 0 {
 			continue
 		}
-		path := d.s.path(fmt.Sprintf("part-%d.parquet", i))
+		path := d.partPath(i)
 		if err := d.s.writeParquet(ctx, d.partQuery(i), path); err != nil {
 			return Prepared{}, err
 		}
@@ -151,8 +178,11 @@ func (d *division) store(ctx context.Context, store artifact.Store, features []C
 	if err != nil {
 		return Prepared{}, err
 	}
-	profile, err := profileParquet(ctx, d.s, d.s.path("part-0.parquet"), append(slices.Clone(features), target), func(int64) {})
+	profile, err := profileParquet(ctx, d.s, d.partPath(0), append(slices.Clone(features), target), func(int64) {})
 	if err != nil {
+		return Prepared{}, err
+	}
+	if p.Target, err = d.moments(ctx, target); err != nil {
 		return Prepared{}, err
 	}
 	if p.Warnings, err = d.warnings(profile, features, p.Duplicates); err != nil {
@@ -184,5 +214,7 @@ func (d *division) warnings(profile *Profile, features []ColumnInfo, dup Duplica
 		out = append(out, fmt.Sprintf("%s of a later part also in an earlier one (%d of validation and %d of test in train, %d of test in validation)",
 			plural(across, "row"), dup.ValidationInTrain, dup.TestInTrain, dup.TestInValidation))
 	}
-	return out, nil
+	return append(out, d.warnClasses()...), nil
 }
+
+func (d *division) partPath(part int) string { return d.s.path(fmt.Sprintf("part-%d.parquet", part)) }

@@ -220,7 +220,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"an absent positive class", func(d *spec.Data) { d.Target.Positive = "Yes" }, `never has the value "Yes" set as positive; its classes are "no" and "yes"`},
 		{"an absent positive class of a protected target", func(d *spec.Data) { d.Target.Positive, d.Protected = "Yes", []string{"y"} }, `never has the value set as positive; expected`},
 		{"more than two classes", func(d *spec.Data) { d.Target.Column = "name" }, `the target column "name" has 40 classes; expected two`},
-		{"a negative weight", func(d *spec.Data) { d.Weight = "w" }, `the weight column "w" is missing, negative or infinite in 1 row`},
+		{"a negative weight", func(d *spec.Data) { d.Weight = "w" }, `the weight column "w" is negative in 1 row (row 1, in the `},
 		{"a weight of text", func(d *spec.Data) { d.Weight = "name" }, `the weight column "name" is of type text; expected numbers`},
 		{"no rows left", func(d *spec.Data) { d.Transform = "select * from data where x < 0" }, "there are no rows"},
 		{"one class left", func(d *spec.Data) { d.Transform = "select * from data where y = 'yes'" }, `the target column "y" has one class in all 20 rows; expected two`},

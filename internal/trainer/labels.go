@@ -62,7 +62,7 @@ func otherClass(in Input, counts map[string]int) (string, error) {
 	case len(values) == 1:
 		return "", &InputError{in.Target, fmt.Sprintf("all %d training rows have the same value", counts[values[0]]), "give rows of both classes"}
 	case len(values) > 2:
-		return "", &InputError{in.Target, fmt.Sprintf("it has %d different values; expected two", len(values)), "choose another target, or map it to two values in data.transform"}
+		return "", &InputError{in.Target, fmt.Sprintf("it has %d different values; expected two", len(values)), "map it to two values in data.transform, or write data.target.task: multiclass and train with trainer: command"}
 	case values[0] == in.Positive:
 		return values[1], nil
 	case values[1] == in.Positive:

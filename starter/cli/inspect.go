@@ -139,8 +139,21 @@ func printStatus(w io.Writer, s workflows.Status) {
 			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-9s running since %s  %s", line.Stage, line.Started.Local().Format(time.DateTime), line.Summary), " "))
 		}
 	}
-	if s.Verdict != "" {
+	switch {
+	case s.Verdict != "":
 		fmt.Fprintf(w, "gate verdict: %s\n", s.Verdict)
+	case s.Sealed != nil && s.Sealed.Verdict:
+		fmt.Fprintf(w, "gate verdict: shown to %s only\n", strings.Join(s.Sealed.ShowTo, ", "))
+	}
+	if use := s.TestSet; use != nil {
+		fmt.Fprintf(w, "test set: step %d of %d\n", use.Step, use.Of)
+	}
+	if s.Alarm != "" {
+		fmt.Fprintf(w, "alarm: %s\n", s.Alarm)
+	}
+	if l := s.Labels; l != nil {
+		fmt.Fprintf(w, "waiting until %s for %d of %d labels: starter labels get %s -f labels.csv, fill in, starter labels submit %s --file labels.csv\n",
+			l.Deadline.Local().Format(time.DateTime), l.Missing, l.Rows, l.Request, l.Request)
 	}
 	if s.Review != nil {
 		for _, d := range s.Review.Decisions {

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -82,53 +81,4 @@ func (a *app) decide(c *cobra.Command, id string, vote review.Vote, bySignal boo
 	return a.show(receipt, func(w io.Writer) {
 		fmt.Fprintf(w, "%s (dossier %s)\n", receipt.Message, vote.Dossier)
 	})
-}
-
-func (a *app) dossierCommand() *cobra.Command {
-	var file string
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "dossier ID",
-		Short: "Fetch the dossier of a lifecycle, as the page people read or as JSON",
-		Args:  exactly(1, "a lifecycle id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			id := lifecycleID(args[0])
-			t, err := a.dial(c.Context())
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			status, err := query(c.Context(), t, id)
-			if err != nil {
-				return err
-			}
-			ref := status.Page
-			if asJSON || a.output == "json" {
-				ref = status.Dossier
-			}
-			if ref.IsZero() {
-				return fmt.Errorf("%s has no dossier yet (stage %s)", id, status.Stage)
-			}
-			store, err := a.openStore()
-			if err != nil {
-				return err
-			}
-			b, err := artifact.ReadAll(c.Context(), store, ref)
-			if err != nil {
-				return fmt.Errorf("read the dossier of %s: %w", id, err)
-			}
-			if file == "" {
-				_, err = a.out.Write(b)
-				return err
-			}
-			if err := os.WriteFile(file, b, 0o644); err != nil {
-				return fmt.Errorf("write the dossier: %w", err)
-			}
-			fmt.Fprintf(a.out, "wrote %s (%d bytes); dossier %s\n", file, len(b), status.Dossier.Digest)
-			return nil
-		},
-	}
-	c.Flags().StringVarP(&file, "file", "f", "", "write to this file instead of standard output")
-	c.Flags().BoolVar(&asJSON, "json", false, "the JSON that decisions are bound to, instead of the page")
-	return c
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/assay-ml/assay/internal/drift"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/tests/bench/figures"
 )
 
 // start measures the built binary from its start to its printed addresses, on a new state folder and on the same again.
@@ -89,9 +90,9 @@ func (b *bench) ingest() error {
 		ours, plain, ratios, memory = append(ours, a), append(plain, p), append(ratios, a/p), append(memory, peak)
 	}
 	what := fmt.Sprintf("ingest of a %.1f GB CSV", float64(size)/(1<<30))
-	b.add(what+", median", fmt.Sprintf("%.1f s", quantile(ours, 0.5)), "", fmt.Sprintf("to Parquet with its profile; plain DuckDB CSV to Parquet %.1f s; %d pairs", quantile(plain, 0.5), rounds))
-	b.add("  ratio to plain DuckDB, median", fmt.Sprintf("%.2f", quantile(ratios, 0.5)), "<= 2", "same library, its defaults, COPY (FROM read_csv) TO Parquet with zstd")
-	b.add("  largest resident memory", fmt.Sprintf("%.0f MiB", quantile(memory, 1)), "<= 1024 MiB", "")
+	b.add(what+", median", fmt.Sprintf("%.1f s", figures.Quantile(ours, 0.5)), "", fmt.Sprintf("to Parquet with its profile; plain DuckDB CSV to Parquet %.1f s; %d pairs", figures.Quantile(plain, 0.5), rounds))
+	b.add("  ratio to plain DuckDB, median", fmt.Sprintf("%.2f", figures.Quantile(ratios, 0.5)), "<= 2", "same library, its defaults, COPY (FROM read_csv) TO Parquet with zstd")
+	b.add("  largest resident memory", fmt.Sprintf("%.0f MiB", figures.Quantile(memory, 1)), "<= 1024 MiB", "")
 	return nil
 }
 
@@ -199,6 +200,6 @@ func (b *bench) drift() error {
 		}
 		took = append(took, time.Since(begun).Seconds())
 	}
-	b.add(fmt.Sprintf("drift check, %d x %d columns, median", rows, columns), fmt.Sprintf("%.2f s", quantile(took, 0.5)), "<= 5 s", "window in memory against a stored profile; 3 checks")
+	b.add(fmt.Sprintf("drift check, %d x %d columns, median", rows, columns), fmt.Sprintf("%.2f s", figures.Quantile(took, 0.5)), "<= 5 s", "window in memory against a stored profile; 3 checks")
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assay-ml/assay/tests/bench/figures"
 )
 
 const (
@@ -53,7 +55,7 @@ func (b *bench) kills() error {
 	}
 	b.add(fmt.Sprintf("steps done again after SIGKILL of everything, most of %d", n), fmt.Sprint(slices.Max(disturbed.again)), "<= 1, a checkpoint's interval",
 		fmt.Sprintf("each time: %v; besides the step at work; %d steps of at least %s, a checkpoint after each", disturbed.again, disturbed.steps, stepSleep))
-	b.add("  from the kill until it trains on, median", fmt.Sprintf("%.1f s", quantile(disturbed.waits, 0.5)), "",
+	b.add("  from the kill until it trains on, median", fmt.Sprintf("%.1f s", figures.Quantile(disturbed.waits, 0.5)), "",
 		"restarted at once; a training whose worker is not heard of for 20 s (heartbeat timeout) goes to another")
 	b.add("  model, against an undisturbed training", equal, "the same to the byte", "")
 	return nil

@@ -9,29 +9,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 
+	"github.com/assay-ml/assay/tests/bench/figures"
 	"github.com/assay-ml/assay/tests/naivebayes"
 	"github.com/assay-ml/assay/tests/stacktest"
 )
-
-// row is one line of the table.
-type row struct {
-	Figure string `json:"figure"`
-	Value  string `json:"value"`
-	Target string `json:"target,omitempty"`
-	Note   string `json:"note,omitempty"`
-}
 
 // bench is one run of the measurements.
 type bench struct {
@@ -40,11 +29,11 @@ type bench struct {
 	trials int              // of the sweep
 	self   string           // this binary, which is also the training program
 	stack  *stacktest.Stack // started for the parts that need one
-	rows   []row
+	table  figures.Table
 }
 
 func (b *bench) add(figure, value, target, note string) {
-	b.rows = append(b.rows, row{figure, value, target, note})
+	b.table.Add(figure, value, target, note)
 }
 
 // parts in the order of the table. Those with stack run in one local stack; the others alone, before it starts.
@@ -56,6 +45,9 @@ var parts = []struct {
 	{"start", false, (*bench).start},
 	{"ingest", false, (*bench).ingest},
 	{"drift", false, (*bench).drift},
+	{"evaluation", false, (*bench).evaluation},
+	{"bootstrap", false, (*bench).bootstrap},
+	{"conditions", false, (*bench).conditions},
 	{"scoring", false, (*bench).scoring},
 	{"kills", false, (*bench).kills},
 	{"orchestration", true, (*bench).orchestration},
@@ -66,10 +58,13 @@ var parts = []struct {
 	{"sweep", true, (*bench).sweep}, // last: it leaves a large database behind
 }
 
+// children are measurements in processes of their own, by the first argument.
+var children = map[string]func(args []string) error{ingestChild: runIngestChild, evaluationChild: runEvaluationChild}
+
 func main() {
 	naivebayes.Main() // as a training program
-	if len(os.Args) > 2 && os.Args[1] == ingestChild {
-		if err := runIngestChild(os.Args[2:]); err != nil {
+	if len(os.Args) > 2 && children[os.Args[1]] != nil {
+		if err := children[os.Args[1]](os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}
@@ -87,7 +82,7 @@ func main() {
 	// Interrupted, it stops the stacks it has started before it ends.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{server: server{ctx: ctx}, quick: *quick, trials: *trials}
+	b := &bench{server: server{ctx: ctx}, quick: *quick, trials: *trials, table: figures.Table{Quick: *quick}}
 	if b.trials == 0 {
 		if b.trials = 10_000; b.quick {
 			b.trials = 500
@@ -102,7 +97,7 @@ func main() {
 		err = b.run(chosen)
 	}
 	if err == nil {
-		err = b.print(os.Stdout, *output)
+		err = b.table.Print(os.Stdout, *output)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -149,50 +144,4 @@ func (b *bench) run(chosen []string) (err error) {
 		}
 	}
 	return nil
-}
-
-func (b *bench) print(w io.Writer, output string) error {
-	machine := describeMachine()
-	if output == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"machine": machine, "quick": b.quick, "figures": b.rows})
-	}
-	fmt.Fprintln(w, machine)
-	if b.quick {
-		fmt.Fprintln(w, "quick run: sizes are smaller than the design's, and named where they matter")
-	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "FIGURE\tVALUE\tTARGET\tNOTE")
-	for _, r := range b.rows {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", r.Figure, r.Value, r.Target, r.Note)
-	}
-	return tw.Flush()
-}
-
-// describeMachine names processor, cores, memory and versions.
-func describeMachine() string {
-	field := func(file, key string) string {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return "unknown"
-		}
-		for line := range strings.Lines(string(b)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == key {
-				return strings.TrimSpace(value)
-			}
-		}
-		return "unknown"
-	}
-	return fmt.Sprintf("%s, %d cores, %s of memory, %s/%s, %s", field("/proc/cpuinfo", "model name"), runtime.NumCPU(),
-		field("/proc/meminfo", "MemTotal"), runtime.GOOS, runtime.GOARCH, runtime.Version())
-}
-
-// quantile is the value at q of sorted copies of xs, by the nearest rank.
-func quantile(xs []float64, q float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(xs))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/program"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/tests/bench/figures"
 	"github.com/assay-ml/assay/tests/naivebayes"
 )
 
@@ -77,9 +78,9 @@ func (b *bench) programs() error {
 			}
 			ours, plain, ratios, added = append(ours, a), append(plain, p), append(ratios, a/p), append(added, a-p)
 		}
-		b.add(c.what+", its stage, median", fmt.Sprintf("%.2f s", quantile(ours, 0.5)), "", fmt.Sprintf("by hand %.2f s; %d pairs; %s", quantile(plain, 0.5), rounds, c.note))
-		b.add("  more than by hand, median over pairs", fmt.Sprintf("%.2f s", quantile(added, 0.5)), "", "")
-		b.add("  ratio to by hand, median over pairs", fmt.Sprintf("%.2f", quantile(ratios, 0.5)), "", "")
+		b.add(c.what+", its stage, median", fmt.Sprintf("%.2f s", figures.Quantile(ours, 0.5)), "", fmt.Sprintf("by hand %.2f s; %d pairs; %s", figures.Quantile(plain, 0.5), rounds, c.note))
+		b.add("  more than by hand, median over pairs", fmt.Sprintf("%.2f s", figures.Quantile(added, 0.5)), "", "")
+		b.add("  ratio to by hand, median over pairs", fmt.Sprintf("%.2f", figures.Quantile(ratios, 0.5)), "", "")
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/table"
+	"github.com/assay-ml/assay/tests/bench/figures"
 	"github.com/assay-ml/assay/tests/naivebayes"
 )
 
@@ -71,11 +72,11 @@ func (b *bench) scoring() error {
 		asked, parsed, plain = append(asked, through.rate), append(parsed, whole.rate), append(plain, bare.rate)
 		ratios = append(ratios, through.rate/bare.rate)
 	}
-	b.add(fmt.Sprintf("scores of %d rows through /invocations, median", n), fmt.Sprintf("%.0f rows/s", quantile(asked, 0.5)), "",
+	b.add(fmt.Sprintf("scores of %d rows through /invocations, median", n), fmt.Sprintf("%.0f rows/s", figures.Quantile(asked, 0.5)), "",
 		fmt.Sprintf("CSV of %d columns, 1000 rows a request, 2 requests at once; %d rounds", len(s.frame.Columns), rounds))
-	b.add("  the program's own scoring, in process", fmt.Sprintf("%.0f rows/s", quantile(plain, 0.5)), "", "one thread, rows in memory")
-	b.add("  ... reading the rows from CSV as well", fmt.Sprintf("%.0f rows/s", quantile(parsed, 0.5)), "", "one thread; what its server does besides HTTP and JSON")
-	b.add("  ratio of the first to the second, median", fmt.Sprintf("%.2f", quantile(ratios, 0.5)), "", "")
+	b.add("  the program's own scoring, in process", fmt.Sprintf("%.0f rows/s", figures.Quantile(plain, 0.5)), "", "one thread, rows in memory")
+	b.add("  ... reading the rows from CSV as well", fmt.Sprintf("%.0f rows/s", figures.Quantile(parsed, 0.5)), "", "one thread; what its server does besides HTTP and JSON")
+	b.add("  ratio of the first to the second, median", fmt.Sprintf("%.2f", figures.Quantile(ratios, 0.5)), "", "")
 	return nil
 }
 

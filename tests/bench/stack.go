@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/tests/bench/figures"
 	"github.com/assay-ml/assay/workflows"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
@@ -73,13 +73,13 @@ func (b *bench) orchestration() error {
 			return err
 		}
 		plain, stages = append(plain, base...), append(stages, ours...)
-		ratios = append(ratios, quantile(ours, 0.5)/quantile(base, 0.5))
+		ratios = append(ratios, figures.Quantile(ours, 0.5)/figures.Quantile(base, 0.5))
 	}
 	note := fmt.Sprintf("%d lifecycles of stored stages against %d bare workflows of %d activities, alternating", rounds, rounds, steps)
-	b.add("orchestration per stage, p50", fmt.Sprintf("%.1f ms", quantile(stages, 0.5)), "", note)
-	b.add("orchestration per stage, p99", fmt.Sprintf("%.1f ms", quantile(stages, 0.99)), "<= 100 ms", "")
-	b.add("bare activity round trip, p50 / p99", fmt.Sprintf("%.1f / %.1f ms", quantile(plain, 0.5), quantile(plain, 0.99)), "", "")
-	b.add("ratio of the two, median over pairs", fmt.Sprintf("%.2f", quantile(ratios, 0.5)), "<= 1.5", "")
+	b.add("orchestration per stage, p50", fmt.Sprintf("%.1f ms", figures.Quantile(stages, 0.5)), "", note)
+	b.add("orchestration per stage, p99", fmt.Sprintf("%.1f ms", figures.Quantile(stages, 0.99)), "<= 100 ms", "")
+	b.add("bare activity round trip, p50 / p99", fmt.Sprintf("%.1f / %.1f ms", figures.Quantile(plain, 0.5), figures.Quantile(plain, 0.99)), "", "")
+	b.add("ratio of the two, median over pairs", fmt.Sprintf("%.2f", figures.Quantile(ratios, 0.5)), "<= 1.5", "")
 	return nil
 }
 
@@ -143,8 +143,8 @@ func (b *bench) decision() error {
 	if len(waits) == 0 {
 		return errors.New("no history shows the stage after a decision")
 	}
-	b.add("decision sent -> next stage running, p50", fmt.Sprintf("%.0f ms", quantile(waits, 0.5)), "", fmt.Sprintf("%d decisions by update; the decision is put on the chain in between", len(waits)))
-	b.add("decision sent -> next stage running, p99", fmt.Sprintf("%.0f ms", quantile(waits, 0.99)), "<= 250 ms", "")
+	b.add("decision sent -> next stage running, p50", fmt.Sprintf("%.0f ms", figures.Quantile(waits, 0.5)), "", fmt.Sprintf("%d decisions by update; the decision is put on the chain in between", len(waits)))
+	b.add("decision sent -> next stage running, p99", fmt.Sprintf("%.0f ms", figures.Quantile(waits, 0.99)), "<= 250 ms", "")
 	return nil
 }
 
@@ -242,7 +242,7 @@ func (b *bench) monitors() error {
 
 // cpuOver is the share of a core this process takes over a time.
 func cpuOver(ctx context.Context, d time.Duration) (float64, error) {
-	before, err := cpu()
+	before, err := figures.ProcessorTime()
 	if err != nil {
 		return 0, err
 	}
@@ -251,14 +251,8 @@ func cpuOver(ctx context.Context, d time.Duration) (float64, error) {
 		return 0, ctx.Err()
 	case <-time.After(d):
 	}
-	after, err := cpu()
+	after, err := figures.ProcessorTime()
 	return (after - before).Seconds() / d.Seconds(), err
-}
-
-func cpu() (time.Duration, error) {
-	var u syscall.Rusage
-	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/registry"
-	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/synthetic"
@@ -230,9 +230,9 @@ func TestTheForestIsTheOneMadeByHand(t *testing.T) {
 			right++
 		}
 	}
-	var evaluation report.Evaluation
-	require.NoError(t, artifact.ReadJSON(t.Context(), local.Store, m.Evaluation, &evaluation))
-	accuracy, _ := evaluation.Overall.Metric(stats.Accuracy)
+	var evaluated evaluation.Report
+	require.NoError(t, artifact.ReadJSON(t.Context(), local.Store, m.Evaluation, &evaluated))
+	accuracy, _ := evaluated.Overall.Metric(stats.Accuracy)
 	require.Equal(t, float64(right)/float64(f.Rows), accuracy.Value)
 	t.Logf("accuracy %.6f on %d test rows, by hand and under Assay", accuracy.Value, f.Rows)
 }

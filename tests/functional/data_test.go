@@ -110,12 +110,6 @@ func TestUnusableData(t *testing.T) {
 		"unknown quasi-identifier": {
 			"loans.csv", good, with("privacy", document{"quasi_identifiers": []any{"zip"}}), "prepare", []string{"privacy.quasi_identifiers", `"zip"`},
 		},
-		"a condition on an unknown group": {
-			"loans.csv", good, func(spec document) {
-				with("evaluate", document{"slices": []any{"city"}})(spec)
-				with("gates", document{"conditions": []any{"recall[city=Rome] > 0.5"}})(spec)
-			}, "gate", []string{"recall[city=Rome]", "[city=city-0]"},
-		},
 		"too few rows":         {"loans.csv", loans(4, set(3, "yes", the(1))), nil, "prepare", []string{"part", "data.split"}},
 		"SQL that reads files": {"loans.csv", good, with("data.transform", "select * from read_csv('/etc/passwd')"), "validate", []string{"data.transform"}},
 		"SQL with a mistake":   {"loans.csv", good, with("data.transform", "select incme from data"), "validate", []string{"data.transform", "incme"}},

@@ -47,6 +47,10 @@ type status struct {
 			Reason   string `json:"reason"`
 		} `json:"refusals"`
 	} `json:"review"`
+	Labels *struct {
+		Request string `json:"request"`
+		Missing int    `json:"missing"`
+	} `json:"labels"`
 	Rollout string  `json:"rollout"`
 	Version int     `json:"version"`
 	Result  *result `json:"result"`

@@ -1,6 +1,7 @@
-// Package naivebayes is a user's own training program for tests: Gaussian naive Bayes on the numeric columns of a CSV,
-// under SageMaker's conventions, with checkpoints, and the server that answers for what it trained. A test binary becomes
-// the program when it is started with TEST_ROLE set, so that no test needs another language.
+// Package naivebayes is a user's own training program for tests: Gaussian naive Bayes of two or more classes, or linear
+// regression, on the numeric columns of a CSV, under SageMaker's conventions, with checkpoints, and the server that answers
+// for what it trained. A test binary becomes the program when it is started with TEST_ROLE set, so that no test needs another
+// language.
 //
 // What it trains does not depend on how often it was killed and resumed.
 package naivebayes
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -33,8 +35,10 @@ func Main() {
 		err = train()
 	case "serve":
 		err = serve()
+	case "metric":
+		err = metric()
 	default:
-		err = fmt.Errorf("%s is %q; expected train or serve", Role, role)
+		err = fmt.Errorf("%s is %q; expected train, serve or metric", Role, role)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,9 +57,11 @@ type sums struct {
 
 // state is a checkpoint, and when every row is in it the model.
 type state struct {
+	Task      string  `json:"task"`
 	Step      int     `json:"step"`
 	Smoothing float64 `json:"smoothing"`
-	Classes   [2]sums `json:"classes"` // negative, positive
+	Classes   []sums  `json:"classes,omitempty"` // negative, positive; or those of ASSAY_CLASSES
+	Linear    *linear `json:"linear,omitempty"`  // of a regression
 }
 
 // parameters as the program gets them: --name value.
@@ -87,13 +93,13 @@ func train() error {
 	if err != nil {
 		return err
 	}
+	s, err := begin(rows, p["smoothing"])
+	if err != nil {
+		return err
+	}
 	size := int(number(p["rows"], 100))
 	delay := time.Duration(number(p["delay"], 0) * float64(time.Second))
 	checkpoint := filepath.Join(os.Getenv("ASSAY_CHECKPOINT_DIR"), "state.json")
-	s := state{Smoothing: number(p["smoothing"], 1e-3)}
-	for i := range s.Classes {
-		s.Classes[i] = sums{Count: map[string]float64{}, Sum: map[string]float64{}, Squares: map[string]float64{}}
-	}
 	if err := load(checkpoint, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -110,8 +116,13 @@ func train() error {
 		if err := save(checkpoint, done); err != nil {
 			return err
 		}
-		fmt.Printf("{\"checkpoint\": \"state.json\", \"step\": %d, \"total\": %d, \"log_likelihood\": %g}\n", done.Step, steps, done.likelihood(rows[:min(size, len(rows))]))
+		fmt.Printf("{\"checkpoint\": \"state.json\", \"step\": %d, \"total\": %d, %s}\n", done.Step, steps, done.report(rows[:min(size, len(rows))]))
 		time.Sleep(delay)
+	}
+	if s.Linear != nil {
+		if err := s.Linear.solve(s.Smoothing); err != nil {
+			return err
+		}
 	}
 	if p["nan"] != "" {
 		fmt.Println(`{"validation_accuracy": NaN}`)
@@ -121,7 +132,40 @@ func train() error {
 	return save(filepath.Join(os.Getenv("SM_MODEL_DIR"), "model.json"), s)
 }
 
-// validate reports accuracy on the validation channel.
+// begin is the state before the first row.
+func begin(rows []row, smoothing string) (state, error) {
+	var s state
+	switch task := os.Getenv("ASSAY_TASK"); task {
+	case "regression":
+		s = state{Task: task, Smoothing: number(smoothing, 1e-9), Linear: newLinear(rows)}
+	case "multiclass", "binary", "":
+		s = state{Task: task, Smoothing: number(smoothing, 1e-3), Classes: make([]sums, 2)}
+		if task == "multiclass" {
+			names, err := classes()
+			if err != nil {
+				return s, err
+			}
+			s.Classes = make([]sums, len(names))
+		}
+	default:
+		return s, fmt.Errorf("ASSAY_TASK is %q; expected binary, multiclass or regression", task)
+	}
+	for i := range s.Classes {
+		s.Classes[i] = sums{Count: map[string]float64{}, Sum: map[string]float64{}, Squares: map[string]float64{}}
+	}
+	return s, nil
+}
+
+// classes are the target's values.
+func classes() ([]string, error) {
+	var names []string
+	if err := json.Unmarshal([]byte(os.Getenv("ASSAY_CLASSES")), &names); err != nil {
+		return nil, fmt.Errorf("read ASSAY_CLASSES: %w", err)
+	}
+	return names, nil
+}
+
+// validate reports accuracy, or the error of a regression, on the validation channel.
 func validate(s state) error {
 	folder := os.Getenv("SM_CHANNEL_VALIDATION")
 	if folder == "" {
@@ -131,9 +175,13 @@ func validate(s state) error {
 	if err != nil {
 		return err
 	}
+	if s.Linear != nil {
+		fmt.Printf("{\"validation_rmse\": %g}\n", s.Linear.rmse(rows))
+		return nil
+	}
 	right := 0
 	for _, r := range rows {
-		if (s.score(r.values) >= 0.5) == r.positive {
+		if s.decide(r.values) == r.class {
 			right++
 		}
 	}
@@ -142,8 +190,9 @@ func validate(s state) error {
 }
 
 type row struct {
-	positive bool
-	values   map[string]float64
+	class  int     // in state.Classes
+	target float64 // of a regression
+	values map[string]float64
 }
 
 // read takes the columns whose values are numbers.
@@ -153,10 +202,48 @@ func read(path string) ([]row, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return parse(f, os.Getenv("ASSAY_TARGET"), os.Getenv("ASSAY_POSITIVE"))
+	target := os.Getenv("ASSAY_TARGET")
+	switch os.Getenv("ASSAY_TASK") {
+	case "regression":
+		return parse(f, target, func(r *row, cell string) (err error) {
+			r.target, err = strconv.ParseFloat(cell, 64)
+			return err
+		})
+	case "multiclass":
+		names, err := classes()
+		if err != nil {
+			return nil, err
+		}
+		return parse(f, target, func(r *row, cell string) error {
+			if r.class = place(names, cell); r.class < 0 {
+				return fmt.Errorf("the target %q has a value that is not in ASSAY_CLASSES", target)
+			}
+			return nil
+		})
+	}
+	positive := os.Getenv("ASSAY_POSITIVE")
+	return parse(f, target, func(r *row, cell string) error {
+		if cell == positive {
+			r.class = 1
+		}
+		return nil
+	})
 }
 
-func parse(r io.Reader, target, positive string) ([]row, error) {
+// place finds a class by its name; CSV writes the class 1 of a column of fractions as 1.0.
+func place(names []string, cell string) int {
+	if i := slices.Index(names, cell); i >= 0 {
+		return i
+	}
+	v, err := strconv.ParseFloat(cell, 64)
+	if err != nil {
+		return -1
+	}
+	return slices.Index(names, strconv.FormatFloat(v, 'g', -1, 64))
+}
+
+// parse reads the rows of a CSV with a header line; label takes in the cell of the target.
+func parse(r io.Reader, target string, label func(r *row, cell string) error) ([]row, error) {
 	records, err := csv.NewReader(r).ReadAll()
 	if err != nil {
 		return nil, err
@@ -166,7 +253,9 @@ func parse(r io.Reader, target, positive string) ([]row, error) {
 		out := row{values: map[string]float64{}}
 		for j, cell := range record {
 			if records[0][j] == target {
-				out.positive = cell == positive
+				if err := label(&out, cell); err != nil {
+					return nil, err
+				}
 				continue
 			}
 			if v, err := strconv.ParseFloat(cell, 64); err == nil {
@@ -179,10 +268,11 @@ func parse(r io.Reader, target, positive string) ([]row, error) {
 }
 
 func (s *state) add(r row) {
-	c := &s.Classes[0]
-	if r.positive {
-		c = &s.Classes[1]
+	if s.Linear != nil {
+		s.Linear.add(r)
+		return
 	}
+	c := &s.Classes[r.class]
 	c.Rows++
 	for name, v := range r.values { // each column adds to numbers of its own: the order does not matter
 		c.Count[name]++
@@ -206,22 +296,53 @@ func (s *state) logDensity(c sums, values map[string]float64) float64 {
 	return total
 }
 
-func (s *state) score(values map[string]float64) float64 {
+// predict is the probability of the positive of two classes, those of several classes, or a number.
+func (s *state) predict(values map[string]float64) []float64 {
 	// Sums over a map differ in their last bits from run to run; nobody sees them at six digits.
-	p := 1 / (1 + math.Exp(s.logDensity(s.Classes[0], values)-s.logDensity(s.Classes[1], values)))
-	return math.Round(p*1e6) / 1e6
+	round := func(p float64) float64 { return math.Round(p*1e6) / 1e6 }
+	switch {
+	case s.Linear != nil:
+		return []float64{s.Linear.predict(values)}
+	case s.Task != "multiclass":
+		return []float64{round(1 / (1 + math.Exp(s.logDensity(s.Classes[0], values)-s.logDensity(s.Classes[1], values))))}
+	}
+	logs := make([]float64, len(s.Classes))
+	for i, c := range s.Classes {
+		logs[i] = s.logDensity(c, values)
+	}
+	most, total := slices.Max(logs), 0.0
+	for i := range logs {
+		logs[i] = math.Exp(logs[i] - most)
+		total += logs[i]
+	}
+	for i := range logs {
+		logs[i] = round(logs[i] / total)
+	}
+	return logs
 }
 
-func (s *state) likelihood(rows []row) float64 {
+// decide is the class that is predicted.
+func (s *state) decide(values map[string]float64) int {
+	p := s.predict(values)
+	if s.Task == "multiclass" {
+		return slices.Index(p, slices.Max(p))
+	}
+	if p[0] >= 0.5 {
+		return 1
+	}
+	return 0
+}
+
+// report is a metric of how training goes.
+func (s *state) report(rows []row) string {
+	if s.Linear != nil {
+		return fmt.Sprintf("\"mean_target\": %g", s.Linear.mean())
+	}
 	total := 0.0
 	for _, r := range rows {
-		c := s.Classes[0]
-		if r.positive {
-			c = s.Classes[1]
-		}
-		total += s.logDensity(c, r.values)
+		total += s.logDensity(s.Classes[r.class], r.values)
 	}
-	return math.Round(total*1e3/float64(len(rows))) / 1e3
+	return fmt.Sprintf("\"log_likelihood\": %g", math.Round(total*1e3/float64(len(rows)))/1e3)
 }
 
 // save writes a whole file or none.
@@ -256,20 +377,25 @@ func Open(path string) (*Model, error) {
 	return &m, nil
 }
 
-// Score is the probability of the positive class given the numeric columns of one row; a missing value has no entry.
-func (m *Model) Score(values map[string]float64) float64 { return m.state.score(values) }
+// Score is the probability of the positive class given the numeric columns of one row; a missing value has no entry. It is
+// for models of two classes and of regressions, whose number it gives.
+func (m *Model) Score(values map[string]float64) float64 { return m.state.predict(values)[0] }
 
-// Answer scores the rows of a CSV with a header line, as the server does with the body of a request.
+// Predict is what the server answers for one row: one number, or one for each of several classes.
+func (m *Model) Predict(values map[string]float64) []float64 { return m.state.predict(values) }
+
+// Answer predicts the rows of a CSV with a header line, as the server does with the body of a request: the numbers of all
+// rows one after the other.
 func (m *Model) Answer(body io.Reader) ([]float64, error) {
-	rows, err := parse(body, "", "")
+	rows, err := parse(body, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	scores := make([]float64, len(rows))
+	answers := make([]float64, 0, len(rows))
 	for i := range rows {
-		scores[i] = m.Score(rows[i].values)
+		answers = append(answers, m.Predict(rows[i].values)...)
 	}
-	return scores, nil
+	return answers, nil
 }
 
 // serve answers for the model.
@@ -280,13 +406,17 @@ func serve() error {
 	}
 	http.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("POST /invocations", func(w http.ResponseWriter, r *http.Request) {
-		scores, err := m.Answer(r.Body)
+		answers, err := m.Answer(r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"predictions": scores})
+		var predictions any = answers
+		if m.state.Task == "multiclass" {
+			predictions = slices.Collect(slices.Chunk(answers, len(m.state.Classes)))
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"predictions": predictions})
 	})
 	return http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
 }

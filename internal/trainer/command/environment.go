@@ -13,6 +13,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/device"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // arguments are the parameters as SageMaker's training toolkit passes them (sagemaker_training.mapping.to_cmd_args): in
@@ -46,9 +47,15 @@ func (j Job) environment(l layout, cpus int) map[string]string {
 		"CUDA_VISIBLE_DEVICES": indices(real),
 
 		"ASSAY_CHECKPOINT_DIR": l.checkpoints, "ASSAY_SEED": strconv.FormatInt(j.Seed, 10),
-		"ASSAY_TARGET": j.Target.Column, "ASSAY_POSITIVE": j.Target.Positive, "ASSAY_WEIGHT": j.Weight,
+		"ASSAY_TARGET": j.Target.Column, "ASSAY_TASK": string(j.Target.TaskOf()), "ASSAY_WEIGHT": j.Weight,
 		"ASSAY_ATTEMPT": strconv.Itoa(int(j.Attempt)), "ASSAY_SIMULATED_DEVICES": strconv.Itoa(simulated),
 		"PYTHONUNBUFFERED": "1", // progress is read line by line
+	}
+	switch j.Target.TaskOf() {
+	case stats.Binary:
+		env["ASSAY_POSITIVE"] = j.Target.Positive
+	case stats.Multiclass:
+		env["ASSAY_CLASSES"] = text(j.Classes)
 	}
 	if l.validation != "" {
 		channels = append(channels, "validation")

@@ -67,7 +67,7 @@ func TestAProgramFindsExactlyWhatTheConventionsPromise(t *testing.T) {
 	cpus := strconv.Itoa(runtime.NumCPU())
 	want := []string{
 		"ACT=tell", "ASSAY_ATTEMPT=2", "ASSAY_CHECKPOINT_DIR=ROOT/checkpoints", "ASSAY_POSITIVE=>50K", "ASSAY_SEED=7",
-		"ASSAY_SIMULATED_DEVICES=1", "ASSAY_TARGET=income", "ASSAY_WEIGHT=weight", "CUDA_VISIBLE_DEVICES=3,1",
+		"ASSAY_SIMULATED_DEVICES=1", "ASSAY_TARGET=income", "ASSAY_TASK=binary", "ASSAY_WEIGHT=weight", "CUDA_VISIBLE_DEVICES=3,1",
 		"HOME=ROOT/home", "HTTPS_PROXY=http://proxy", "LANG=de_CH.UTF-8",
 		"PATH=" + filepath.Dir(b.self) + ":/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED=1",
 		`SM_CHANNELS=["train","validation"]`, "SM_CHANNEL_TRAIN=ROOT/input/data/train", "SM_CHANNEL_VALIDATION=ROOT/input/data/validation",
@@ -104,6 +104,32 @@ func TestAProgramWithoutValidationDevicesOrParametersIsToldSo(t *testing.T) {
 		require.False(t, strings.HasPrefix(v, "SM_CHANNEL_VALIDATION=") || strings.HasPrefix(v, "SM_HP_"), v)
 	}
 	require.Equal(t, "{}\n", f.Files["input/config/hyperparameters.json"])
+}
+
+func TestAProgramIsToldWhatItPredicts(t *testing.T) {
+	b := newBench(t)
+	for _, c := range []struct {
+		target  spec.Target
+		classes []string
+		want    []string
+	}{
+		{spec.Target{Column: "job", Task: "multiclass"}, []string{"<a>", `"b"`, "10"}, []string{`ASSAY_CLASSES=["<a>","\"b\"","10"]`, "ASSAY_TARGET=job", "ASSAY_TASK=multiclass"}},
+		{spec.Target{Column: "age", Task: "regression"}, nil, []string{"ASSAY_TARGET=age", "ASSAY_TASK=regression"}},
+		{spec.Target{Column: "job", Positive: "cook"}, nil, []string{"ASSAY_POSITIVE=cook", "ASSAY_TARGET=job", "ASSAY_TASK=binary"}},
+	} {
+		j := b.acts(t, "tell")
+		j.Execution += c.target.Task
+		j.Target, j.Classes = c.target, c.classes
+		var got []string
+		for _, v := range b.found(t, j).Environment {
+			name, _, _ := strings.Cut(v, "=")
+			if slices.Contains([]string{"ASSAY_CLASSES", "ASSAY_TARGET", "ASSAY_TASK", "ASSAY_POSITIVE"}, name) {
+				got = append(got, v)
+			}
+		}
+		slices.Sort(got)
+		require.Equal(t, c.want, got)
+	}
 }
 
 func TestDataIsDeliveredAsParquetWithTheWantedColumnsOnly(t *testing.T) {

@@ -33,7 +33,8 @@ type Job struct {
 	Validation artifact.Ref // zero when there is none
 	Columns    []string     // what the program sees of them: features, target, weight
 	Target     spec.Target
-	Weight     string // a column, or ""
+	Classes    []string // of a multiclass target, in the order in which its scores are wanted
+	Weight     string   // a column, or ""
 	Seed       int64
 	Devices    []device.Device
 
