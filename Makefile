@@ -58,7 +58,8 @@ fixtures: ## write replay fixtures; only on the code that is deployed
 bench: build ## measure, and print a table with the machine
 	$(GO) run ./tests/bench
 
-PEERS := .venv-peers
+PEERS      := .venv-peers
+PEER_FLAGS ?= # such as -rows 20000 -rounds 1
 
 $(PEERS)/.installed: tests/bench/peers/requirements.txt
 	python3 -m venv $(PEERS)
@@ -67,7 +68,7 @@ $(PEERS)/.installed: tests/bench/peers/requirements.txt
 
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed ## compare the evaluation with scikit-learn and SciPy on the same rows: values and times
-	$(GO) run ./tests/bench/peers -python $(PEERS)/bin/python3
+	$(GO) run ./tests/bench/peers -python $(PEERS)/bin/python3 $(PEER_FLAGS)
 
 .PHONY: figures
 figures: ## simulate, draw the pictures of docs/statistics.md and print its tables; takes minutes

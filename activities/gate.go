@@ -284,7 +284,7 @@ func (a *Audit) comparison(ctx context.Context, s *spec.Spec, in stage.GateInput
 // stageComparison names the comparison of a candidate with a champion.
 const (
 	stageComparison   stage.Name = "comparison"
-	versionComparison            = 1
+	versionComparison int        = 1
 )
 
 // NewVerdicts counts the gate's verdicts by model, registered with r.

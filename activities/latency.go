@@ -14,7 +14,7 @@ import (
 // stageLatency names how long a model takes for one row.
 const (
 	stageLatency   stage.Name = "latency"
-	versionLatency            = 1
+	versionLatency int        = 1
 
 	warmingRequests = 20  // not counted: programs load and compile on their first requests
 	timedRequests   = 500 // enough for an interval of the 99th percentile at usual reliabilities

@@ -16,8 +16,8 @@ import (
 // stageOwn names the values of users' own metrics.
 const (
 	stageOwn   stage.Name = "own-metric"
-	versionOwn            = 1
-	columnOf              = "_value"
+	versionOwn int        = 1
+	columnOf   string     = "_value"
 )
 
 // owned is the values of a user's own metric, stored: _row and _value.

@@ -15,7 +15,7 @@ import (
 // stageScores names the answers of models on a test part, which several stages need.
 const (
 	stageScores   stage.Name = "scores"
-	versionScores            = 1
+	versionScores int        = 1
 )
 
 // answered is a model's answers on a test part, stored: _row and _score, or _score_0, _score_1, ... for each class.

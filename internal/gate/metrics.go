@@ -87,8 +87,10 @@ func (m Metric) Range(task stats.Task) (least, most float64) {
 		s = r
 	}
 	if task == "" {
-		for _, r := range m.ranges {
-			s.least, s.most = min(s.least, r.least), max(s.most, r.most)
+		for _, each := range []stats.Task{stats.Binary, stats.Multiclass, stats.Regression} { // in a fixed order: workflows read conditions too
+			if r, ok := m.ranges[each]; ok {
+				s.least, s.most = min(s.least, r.least), max(s.most, r.most)
+			}
 		}
 	}
 	return s.least, s.most

@@ -4,6 +4,7 @@
 //	go run ./tests/bench            everything; the sweep of 10,000 trials alone takes some ten minutes
 //	go run ./tests/bench -quick     smaller sizes, named as such
 //	go run ./tests/bench -only ingest,drift -o json
+//	go run ./tests/bench -only evaluation,bootstrap,conditions
 //	go run ./tests/bench -only sweep -trials 500
 package main
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/ledger"
 	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/workflows"
 	"github.com/stretchr/testify/require"
 )
 
@@ -48,6 +49,8 @@ func TestKillsDuringADecisionTakeOneStep(t *testing.T) {
 	require.Len(t, sets[0].Uses, 1, "one decision takes one step")
 	require.NotEmpty(t, sets[0].Uses[0].Verdict)
 	require.Equal(t, 31, sets[0].Left())
+	l.approve("rob", "risk")
+	require.Equal(t, workflows.Deployed, s.result(l.lifecycle).Outcome)
 	recorded := 0
 	for _, e := range l.requireChain() {
 		if e.Event.Type == stage.EventTestSet {

@@ -71,7 +71,7 @@ func TestWhatAProgramDidWrongIsSaid(t *testing.T) {
 		"exits with a status": {ownProgram(t, document{"exit": 3}), "ProgramExit", []string{"exited with status 3", "the last words of the program", "train.command.retry.on"}},
 		"is not allowed":      {ownProgram(t, document{}, with("train.command.run", []any{"/bin/true"})), "ProgramRefused", []string{"/bin/true", "--allow-programs"}},
 		"is not there":        {ownProgram(t, document{}, with("train.command.code", "/nowhere/at/all")), "InvalidData", []string{"train.command.code", "/nowhere/at/all"}},
-		"serves nothing":      {ownProgram(t, document{}, with("serve.environment", document{naivebayes.Role: "none"})), "ServeFailed", []string{`expected train or serve`}},
+		"serves nothing":      {ownProgram(t, document{}, with("serve.environment", document{naivebayes.Role: "none"})), "ServeFailed", []string{`expected train, serve or metric`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

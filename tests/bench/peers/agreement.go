@@ -48,7 +48,7 @@ func compare(r evaluation.Report, peer answer) (agreement, error) {
 		}
 	}
 	if len(ours) != len(peer.Sets) {
-		return a, fmt.Errorf("Assay evaluated %d sets of rows, the peer %d", len(ours), len(peer.Sets))
+		return a, fmt.Errorf("the peer evaluated %d sets of rows, Assay %d", len(peer.Sets), len(ours))
 	}
 	for rows, result := range ours {
 		theirs, ok := peer.Sets[rows]

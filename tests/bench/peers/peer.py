@@ -148,19 +148,19 @@ def by_scikit_learn(y, score, predicted):
 
 def bootstrapped(out, y, score, predicted, settings):
     """Intervals of f1, mcc and ece from the same resamples, many at a time."""
-    cell, bin, excess = 2 * y.astype(np.int8) + predicted, bins_of(score).astype(np.int8), y - score
+    cell, bucket, excess = 2 * y.astype(np.int8) + predicted, bins_of(score).astype(np.int8), y - score
 
-    def statistic(cell, bin, excess, axis):
-        cell, bin, excess = (np.atleast_2d(a) for a in (cell, bin, excess))
+    def statistic(cell, bucket, excess, axis):
+        cell, bucket, excess = (np.atleast_2d(a) for a in (cell, bucket, excess))
         samples, n = cell.shape
         row = np.arange(samples)[:, None]
         tn, fp, fn, tp = np.bincount((cell + 4 * row).ravel(), minlength=4 * samples).reshape(samples, 4).T.astype(float)
-        sums = np.bincount((bin + BINS * row).ravel(), weights=excess.ravel(), minlength=BINS * samples).reshape(samples, BINS)
+        sums = np.bincount((bucket + BINS * row).ravel(), weights=excess.ravel(), minlength=BINS * samples).reshape(samples, BINS)
         return np.stack([f1_of(tp, fp, fn), mcc_of(tn, fp, fn, tp), np.abs(sums).sum(axis=1) / n])
 
     batch = max(1, min(settings["replicates"], 2_000_000 // len(y)))
     interval = stats.bootstrap(
-        (cell, bin, excess), statistic, paired=True, vectorized=True, method="percentile",
+        (cell, bucket, excess), statistic, paired=True, vectorized=True, method="percentile",
         n_resamples=settings["replicates"], batch=batch, rng=np.random.default_rng(settings["seed"]),
     ).confidence_interval
     for k, name in enumerate(("f1", "mcc", "ece")):
