@@ -98,18 +98,25 @@ func fewestRows(target float64, width func(n float64) float64) int {
 	if !(target > 0) {
 		return 0
 	}
-	high := 1.0
-	for width(high) > target {
-		if high *= 2; high > most {
-			return 0
-		}
-	}
-	low := math.Floor(high / 2) // too few, or none
-	for high-low > 1 {
-		if middle := math.Floor((low + high) / 2); width(middle) > target {
-			low = middle
+	// Widths fall about as the root of n, which leads to the answer in a few steps; halving takes over where they do not.
+	low, high, n := 0.0, math.Inf(1), 1000.0
+	for step := 0; high-low > 1; step++ {
+		w := width(n)
+		if w > target {
+			low = n
 		} else {
-			high = middle
+			high = n
+		}
+		ratio := w / target
+		n = math.Floor(n * ratio * ratio)
+		if step >= 8 || math.IsNaN(n) {
+			if n = math.Floor((low + high) / 2); math.IsInf(high, 1) {
+				n = 2 * low
+			}
+		}
+		n = min(max(n, low+1), max(high-1, low+1))
+		if n > most {
+			return 0
 		}
 	}
 	return int(high)

@@ -41,8 +41,10 @@ func binomial(n int, p float64, generator *SplitMix64) int {
 	squeeze := 0.92 - 4.2/b
 	alpha := (2.83 + 5.1/b) * spread
 	mode := math.Floor((size + 1) * p)
-	logit := math.Log(p) - math.Log1p(-p)
-	atMode := math.NaN()
+	odds := p / (1 - p)
+	above := size - mode + 1
+	// The part of the logarithm of P(k)/P(mode) that does not depend on k.
+	constant := math.NaN()
 	for {
 		u, v := uniform(generator)-0.5, uniform(generator)
 		us := 0.5 - math.Abs(u)
@@ -53,26 +55,34 @@ func binomial(n int, p float64, generator *SplitMix64) int {
 		if !(k >= 0 && k <= size) {
 			continue
 		}
-		if math.IsNaN(atMode) {
-			atMode = logBinomial(mode, size, logit)
+		if math.IsNaN(constant) {
+			constant = (mode+0.5)*math.Log((mode+1)/(odds*above)) + factorialError(mode) + factorialError(size-mode)
 		}
-		if math.Log(v*alpha/(a/(us*us)+b)) <= logBinomial(k, size, logit)-atMode {
+		rest := size - k + 1
+		logRatio := constant + (size+1)*math.Log(above/rest) + (k+0.5)*math.Log(rest*odds/(k+1)) - factorialError(k) - factorialError(size-k)
+		if math.Log(v*alpha/(a/(us*us)+b)) <= logRatio {
 			return int(k)
 		}
 	}
 }
 
-// logBinomial is the logarithm of the probability of k successes among n trials.
-func logBinomial(k, n, logit float64) float64 {
-	switch k {
-	case 0:
-		return -n * softplus(logit)
-	case n:
-		return -n * softplus(-logit)
+// factorialError is ln k! less Stirling's (k+1/2) ln(k+1) - (k+1) + ln(2 pi)/2.
+func factorialError(k float64) float64 {
+	if k < 10 {
+		return factorialErrors[int(k)]
 	}
-	// x^k (1-x)^(n-k)/B(k, n-k) is the probability times k (n-k)/n.
-	return logBetaKernel(k, n-k, logit) + math.Log(n) - math.Log(k) - math.Log(n-k)
+	zz := (k + 1) * (k + 1)
+	return (1./12 - (1./360-1./1260/zz)/zz) / (k + 1)
 }
+
+var factorialErrors = func() (e [10]float64) {
+	for k := range e {
+		g, _ := math.Lgamma(float64(k) + 1)
+		z := float64(k) + 1
+		e[k] = g - (z-0.5)*math.Log(z) + z - math.Log(2*math.Pi)/2
+	}
+	return e
+}()
 
 func binomialByInversion(n int, p float64, generator *SplitMix64) int {
 	odds := p / (1 - p)
