@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/gate"
@@ -11,6 +12,9 @@ import (
 func (d *decoder) checkGates(s *Spec) {
 	if s.Gates.Reliability >= 1 {
 		d.complain("gates.reliability", fmt.Sprintf("found a reliability of %.15g", s.Gates.Reliability), "expected less than 1, such as 0.99: no sample makes a verdict certain")
+	}
+	if slices.Contains([]string{"requests", "answers"}, s.Model) {
+		d.complain("model", fmt.Sprintf("found the name %q", s.Model), "choose another: the store keeps labels of test rows under this name")
 	}
 	d.checkOwnMetrics(s.Evaluate.Metrics)
 	d.checkPlan(s)
