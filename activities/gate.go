@@ -40,9 +40,6 @@ func (a *Audit) Gate(ctx context.Context, in stage.GateInput) (stage.Gated, erro
 	if err != nil {
 		return stage.Gated{}, err
 	}
-	if in.Predictions.IsZero() {
-		return stage.Gated{}, fmt.Errorf("decide the conditions: the lifecycle was started by an earlier version of Assay, which did not hand on the predictions; start it again")
-	}
 	formulas, err := s.Formulas()
 	if err != nil {
 		return stage.Gated{}, err

@@ -101,12 +101,12 @@ func (l *lifecycle) collectLabels(ctx workflow.Context, input *stage.AuditInput)
 // decide answers the gate conditions. It returns a refusal when the test set's budget is spent: then nothing was decided.
 func (l *lifecycle) decide(ctx workflow.Context) (*Result, error) {
 	e := &l.evidence
-	input := stage.GateInput{Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy}
-	if l.plan.Decides {
-		input.Prepared, input.Predictions, input.Model = e.Prepared, e.Predictions, e.ModelArtifact
-		input.Champion, input.Scores, input.NotCompared, input.Cost = e.ChampionNumber, e.Champion, e.NotCompared, l.cost
-		input.MetricCode, input.Labels = e.MetricCode, e.Labels
-		input.Lifecycle, input.Requester, input.Now = e.Lifecycle, e.Requester, workflow.Now(ctx).UTC()
+	// A lifecycle admitted by an earlier version has no champion's answers; its conditions ask for none.
+	input := stage.GateInput{
+		Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy,
+		Prepared: e.Prepared, Predictions: e.Predictions, Model: e.ModelArtifact,
+		Champion: e.ChampionNumber, Scores: e.Champion, NotCompared: e.NotCompared, MetricCode: e.MetricCode, Labels: e.Labels, Cost: l.cost,
+		Lifecycle: e.Lifecycle, Requester: e.Requester, Now: workflow.Now(ctx).UTC(),
 	}
 	gated, err := perform(ctx, l, stage.Gate, func() (stage.Gated, error) {
 		return call[stage.Gated](onCPU(ctx, "answer the gate conditions"), stage.ActivityGate, input)
