@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/ledger"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
@@ -171,6 +173,11 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 	if err := artifact.ReadJSON(ctx, d.Store, prepared, &parts); err != nil {
 		return err
 	}
+	if s.Gates.TestSet == nil {
+		if err := d.uncounted(ctx, s.Model, parts.Test.Digest); err != nil {
+			return err
+		}
+	}
 	for _, wanted := range []struct {
 		field string
 		names []string
@@ -182,6 +189,20 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 		}
 	}
 	return nil
+}
+
+// uncounted refuses test rows that are counted, or were, when the spec leaves the counting out: what was measured on them would
+// be shown to whoever fits the next candidate.
+func (d *Data) uncounted(ctx context.Context, model string, testSet artifact.Digest) error {
+	set, err := ledger.Find(ctx, d.Store, model, testSet)
+	if errors.Is(err, artifact.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("test set %s of model %q is a counted one (%d of %d uses, %s), and the spec leaves gates.test_set out: write gates.test_set: {adaptivity: %s, steps: %d}, or bring other test rows",
+		testSet.Short(), model, len(set.Uses), set.Rules.Steps, set.State, set.Rules.Adaptivity, set.Rules.Steps)
 }
 
 func (d *Data) prepare(ctx context.Context, s *spec.Spec, in stage.PrepareInput) (stage.Prepared, error) {

@@ -143,7 +143,7 @@ func variance(values []float64) float64 {
 
 // aucMeasure is DeLong's.
 func aucMeasure(s stats.Sample, from int) measure {
-	return asymptotic(from, func(tail float64) stats.Estimate { return stats.AUCLogit(s, tail) })
+	return asymptotic(from, stats.AUCLogits(s))
 }
 
 // asymptotic is of an interval that shrinks with the root of the number of rows.

@@ -39,6 +39,7 @@ type Source struct {
 
 	mu       sync.Mutex
 	parts    map[string]located
+	columns  map[string][][]int32 // see ofColumn
 	measures map[string]measure
 	gaps     map[string]*groupCells
 }
@@ -68,7 +69,7 @@ func NewSource(p Predictions, opt SourceOptions) (*Source, error) {
 func newSource(x *index, opt SourceOptions) *Source {
 	return &Source{
 		index: x, options: opt,
-		parts: map[string]located{}, measures: map[string]measure{},
+		parts: map[string]located{}, columns: map[string][][]int32{}, measures: map[string]measure{},
 		gaps: map[string]*groupCells{},
 	}
 }
@@ -313,21 +314,41 @@ func (s *Source) column(name string) (column, error) {
 
 // rows are those in all groups of a slice, or the reason why there are none.
 func (s *Source) rows(slice gate.Slice) (rows []int32, reason string) {
-	rows = s.index.all()
-	for _, p := range slice.Parts {
+	if len(slice.Parts) == 0 {
+		return s.index.all(), ""
+	}
+	for k, p := range slice.Parts {
 		c := s.index.columns[p.Column]
 		code, ok := slices.BinarySearch(c.names, p.Value)
 		if !ok {
 			return nil, fmt.Sprintf("no row of the test part has %s=%s; groups are %s%s", p.Column, p.Value, listed(c.names), suggestion(p.Value, c.names))
 		}
+		if k == 0 {
+			rows = slices.Clone(s.ofColumn(p.Column)[code])
+			continue
+		}
 		rows = slices.DeleteFunc(rows, func(i int32) bool { return c.code[i] != int32(code) })
 	}
-	if len(rows) == 0 && len(slice.Parts) > 0 {
+	if len(rows) == 0 {
 		var both []string
 		for _, p := range slice.Parts {
 			both = append(both, p.Column+"="+p.Value)
 		}
 		reason = fmt.Sprintf("no row of the test part has %s together", strings.Join(both, " and "))
 	}
-	return slices.Clone(rows), reason // a small group does not keep the list of all rows
+	return rows, reason
+}
+
+// ofColumn is the rows of every group of a column, in the order of its names; they are found once.
+func (s *Source) ofColumn(name string) [][]int32 {
+	if groups, ok := s.columns[name]; ok {
+		return groups
+	}
+	c := s.index.columns[name]
+	groups := make([][]int32, len(c.names))
+	for i, code := range c.code {
+		groups[code] = append(groups[code], int32(i))
+	}
+	s.columns[name] = groups
+	return groups
 }

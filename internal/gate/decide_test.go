@@ -76,7 +76,7 @@ func TestVerdictOfOneUnit(t *testing.T) {
 			"recall is 0.550 (90% interval 0.500 to 0.590, 1,000 examples); the condition asks for more than 0.6."},
 		{"recall > 0.6", interval(0.58, 0.62, 0.66), gate.Inconclusive,
 			"recall is 0.620 (90% interval 0.580 to 0.660, 1,000 examples); the condition asks for more than 0.6. " +
-				"The interval holds values on both sides of that, so this sample cannot tell. About 4,000 rows would decide it if the estimate stays as it is."},
+				"The interval holds values on both sides of that, so this sample cannot tell. About 4,000 rows would decide it, as met, if the estimate stays as it is."},
 		{"recall > 0.6", interval(0.6, 0.65, 0.7), gate.Inconclusive, ""},
 		{"recall >= 0.6", interval(0.6, 0.65, 0.7), gate.Pass, ""},
 		{"recall > 0.6", interval(0.5, 0.55, 0.6), gate.Fail, ""},
@@ -210,7 +210,7 @@ func TestTolerances(t *testing.T) {
 	require.InDelta(t, -0.4, r.Estimate.Value, 1e-12)
 	require.Equal(t, 9000, r.RowsNeeded, "all intervals shrink together: 0.02 and half of 0.02 are 0.03")
 	require.InDelta(t, 36000, r.DecidedWith, 1)
-	require.Contains(t, r.Reason, "About 36,000 rows would decide it if the estimate stays as it is.")
+	require.Contains(t, r.Reason, "About 36,000 rows would decide it, as met, if the estimate stays as it is.")
 
 	silent := interval(0.77, 0.8, 0.83)
 	silent.RowsFor = nil

@@ -38,7 +38,11 @@ func (r *Result) reason(c Clause) string {
 		case r.DecidedWith > 0 && r.DecidedWith <= e.N: // an interval that is longer to one side
 			b.WriteString(" Few more rows than these would decide it if the estimate stays as it is.")
 		case r.DecidedWith > 0:
-			fmt.Fprintf(&b, " About %s would decide it if the estimate stays as it is.", rows(r.DecidedWith))
+			way := "as not met"
+			if c.Op.Holds(e.Value, c.Bound) {
+				way = "as met"
+			}
+			fmt.Fprintf(&b, " About %s would decide it, %s, if the estimate stays as it is.", rows(r.DecidedWith), way)
 		}
 	}
 	if r.Tolerance > 0 && !r.Powered {

@@ -237,7 +237,7 @@ func (s *Sample) summarise() {
 		s.LabelsEach = each
 	}
 	s.Days = float64(s.Labels) / LabelsPerDay
-	s.Practical = each <= LabelsPerDay
+	s.Practical = each <= LabelsPerDay && (s.Rows > 0 || s.Complete)
 	s.Sentence = s.sentence()
 }
 

@@ -16,6 +16,13 @@ func (d *decoder) checkGates(s *Spec) {
 	if slices.Contains([]string{"requests", "answers"}, s.Model) {
 		d.complain("model", fmt.Sprintf("found the name %q", s.Model), "choose another: the store keeps labels of test rows under this name")
 	}
+	if set := s.Gates.TestSet; set != nil && len(set.ShowTo) > 0 {
+		for _, seat := range s.Review.Quorum {
+			if !slices.ContainsFunc(set.ShowTo, func(role string) bool { return strings.EqualFold(role, seat.Role) }) {
+				d.complain("gates.test_set.show_to", fmt.Sprintf("found roles without %q, which decides", seat.Role), "add it: who decides must see what was measured")
+			}
+		}
+	}
 	d.checkOwnMetrics(s.Evaluate.Metrics)
 	d.checkPlan(s)
 }

@@ -23,17 +23,26 @@ func AUCTail(s Sample, tail float64) Estimate {
 // AUCLogit is AUC with DeLong's variance on the scale of the log odds, where an area near 1 is nearer to normal: the ends are those
 // of logit(A) +- z sd / (A (1 - A)), mapped back (Pepe, 2003, section 4.3.3). A plain normal interval lets areas near the upper
 // end pass a bound more often than its tail says. Without observed variance it is AUC's.
-func AUCLogit(s Sample, tail float64) Estimate {
-	e := AUCTail(s, tail)
-	if !e.Defined() || e.Method != MethodDeLong || e.Value <= 0 || e.Value >= 1 {
+func AUCLogit(s Sample, tail float64) Estimate { return AUCLogits(s)(tail) }
+
+// AUCLogits is AUCLogit for any number of tails of one sample, whose rows are put in order once.
+func AUCLogits(s Sample) func(tail float64) Estimate {
+	m := s.positives()
+	n := s.N() - m
+	if m == 0 || n == 0 {
+		return func(tail float64) Estimate { return NoValue(levelOf(tail), s.N(), oneClass(m, s.N())) }
+	}
+	auc, variance := delong(s, m, n)
+	return func(tail float64) Estimate {
+		e := aucWith(auc, variance, m, n, levelOf(tail), NormalQuantileTail(asTail(tail)))
+		if e.Method != MethodDeLong || auc <= 0 || auc >= 1 {
+			return e
+		}
+		half := NormalQuantileTail(asTail(tail)) * math.Sqrt(variance) / (auc * (1 - auc))
+		logit := math.Log(auc / (1 - auc))
+		e.Low, e.High, e.Method = 1/(1+math.Exp(half-logit)), 1/(1+math.Exp(-half-logit)), MethodDeLongLogit
 		return e
 	}
-	m := s.positives()
-	_, variance := delong(s, m, s.N()-m)
-	half := NormalQuantileTail(asTail(tail)) * math.Sqrt(variance) / (e.Value * (1 - e.Value))
-	logit := math.Log(e.Value / (1 - e.Value))
-	e.Low, e.High, e.Method = 1/(1+math.Exp(half-logit)), 1/(1+math.Exp(-half-logit)), MethodDeLongLogit
-	return e
 }
 
 func aucEstimate(s Sample, level, z float64) Estimate {
@@ -43,7 +52,11 @@ func aucEstimate(s Sample, level, z float64) Estimate {
 		return NoValue(level, s.N(), oneClass(m, s.N()))
 	}
 	auc, variance := delong(s, m, n)
-	e := Estimate{Value: auc, Level: level, Method: MethodDeLong, N: s.N()}
+	return aucWith(auc, variance, m, n, level, z)
+}
+
+func aucWith(auc, variance float64, m, n int, level, z float64) Estimate {
+	e := Estimate{Value: auc, Level: level, Method: MethodDeLong, N: m + n}
 	if variance == 0 {
 		trials := float64(min(m, n))
 		e.Low, e.High = wilson(auc*trials, trials, z)

@@ -69,13 +69,15 @@ func (a *app) dossier(ctx context.Context, id, file string, asJSON bool, who rea
 	}
 	ref := status.Page
 	switch {
-	case asJSON && refusal != nil, who != (reader{}) && refusal != nil:
+	case asJSON && refusal != nil:
 		return exitError{exitRefused, refusal}
+	case who != (reader{}) && refusal != nil:
+		return exitError{exitRefused, fmt.Errorf("%w; leave out --as and --role for the page without figures", refusal)}
 	case asJSON:
 		ref = status.Dossier
 	case refusal != nil:
 		ref = status.Public
-		fmt.Fprintln(a.err, "starter:", refusal)
+		fmt.Fprintln(a.err, "note: this is the page without figures;", refusal)
 	}
 	b, err := artifact.ReadAll(ctx, store, ref)
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -47,6 +48,9 @@ func (p *planning) resolve(texts []string) ([]gate.Formula, error) {
 		}
 		formulas = append(formulas, f)
 	}
+	if p.plan.Steps < 1 {
+		return nil, wrongUse("--steps %d: expected at least 1", p.plan.Steps)
+	}
 	p.plan.Adaptivity = gate.Adaptivity(p.adaptivity)
 	switch p.inconclusive {
 	case "pass", "fail":
@@ -87,6 +91,9 @@ they share the reliability.`,
 			if err != nil {
 				return err
 			}
+			if !slices.Contains([]string{"", "binary", "multiclass", "regression"}, task) {
+				return wrongUse("--task %q: expected binary, multiclass or regression", task)
+			}
 			if options.Task = stats.Task(task); task != "" {
 				for _, f := range formulas {
 					if err := f.For(options.Task); err != nil {
@@ -125,6 +132,10 @@ func printSample(w io.Writer, s gate.Sample) {
 		if c.LabelsEach > 0 {
 			fmt.Fprintf(w, "  With active labelling each evaluation takes %s labels.\n", thousands(c.LabelsEach))
 		}
+	}
+	if s.Rows == 0 && !s.Complete {
+		fmt.Fprintf(w, "\n%s\n", s.Sentence)
+		return
 	}
 	practical := "practical"
 	if !s.Practical {
@@ -175,6 +186,11 @@ verdicts. Conditions are on n, o and d, the accuracies of the new and the old mo
 			}
 			if err := counts.Validate(); err != nil {
 				return exitError{exitUse, err}
+			}
+			for _, f := range formulas {
+				if f.Compares() && counts.OldRight == nil && counts.Differ == nil && counts.NewOnlyRight == nil && counts.OldOnlyRight == nil {
+					return wrongUse("condition %q compares with the old model: give --differ, --old-right, --new-only and --old-only as far as it needs them", f.Text)
+				}
 			}
 			decision, err := gate.DecideAll(formulas, p.plan, counts)
 			if err != nil {

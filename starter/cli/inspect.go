@@ -152,7 +152,7 @@ func printStatus(w io.Writer, s workflows.Status) {
 		fmt.Fprintf(w, "alarm: %s\n", s.Alarm)
 	}
 	if l := s.Labels; l != nil {
-		fmt.Fprintf(w, "waiting until %s for %d of %d labels: starter labels get %s -f labels.csv, fill in, starter labels submit %s --file labels.csv\n",
+		fmt.Fprintf(w, "waiting until %s for %d of %d labels: starter labels get %s -f labels.csv, fill in, starter labels submit %s --file labels.csv --as NAME\n",
 			l.Deadline.Local().Format(time.DateTime), l.Missing, l.Rows, l.Request, l.Request)
 	}
 	if s.Review != nil {

@@ -3,10 +3,12 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -102,6 +104,14 @@ func (a *app) labelsGetCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read the rows of request %s: %w", r.ID, err)
 			}
+			given, _, err := labelling.Answers(c.Context(), store, r.Model, r.TestSet)
+			if err != nil {
+				return err
+			}
+			b, left, err := unanswered(b, given)
+			if err != nil {
+				return fmt.Errorf("read the rows of request %s: %w", r.ID, err)
+			}
 			if file == "" {
 				_, err = a.out.Write(b)
 				return err
@@ -109,12 +119,33 @@ func (a *app) labelsGetCommand() *cobra.Command {
 			if err := os.WriteFile(file, b, 0o600); err != nil { // rows may be about people
 				return fmt.Errorf("write the rows of request %s: %w", r.ID, err)
 			}
-			fmt.Fprintf(a.out, "wrote %d rows to %s; fill in the column label with %s\n", len(r.Rows), file, accepted(r))
+			fmt.Fprintf(a.out, "wrote %d rows that have no label yet to %s; fill in the column label with %s\n", left, file, accepted(r))
 			return nil
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "write to this file instead of standard output")
 	return c
+}
+
+// unanswered is the sheet without the rows that have their label.
+func unanswered(sheet []byte, given map[int64]labelling.Label) (left []byte, rows int, err error) {
+	lines, err := csv.NewReader(bytes.NewReader(sheet)).ReadAll()
+	if err != nil {
+		return nil, 0, err
+	}
+	kept := lines[:1]
+	for _, line := range lines[1:] {
+		row, err := strconv.ParseInt(line[0], 10, 64)
+		if err != nil {
+			return nil, 0, err
+		}
+		if _, known := given[row]; !known {
+			kept = append(kept, line)
+		}
+	}
+	var b bytes.Buffer
+	err = csv.NewWriter(&b).WriteAll(kept)
+	return b.Bytes(), len(kept) - 1, err
 }
 
 func accepted(r labelling.Request) string {

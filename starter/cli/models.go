@@ -107,7 +107,11 @@ func (a *app) versions(c *cobra.Command, store artifact.Store, name string) erro
 			if v.Version == champion.Version {
 				mark = " champion"
 			}
-			fmt.Fprintf(tw, "%d%s\t%s\t%s\t%s\t%.4f\t%s\t%s\n", v.Version, mark, v.Created.Local().Format(time.DateTime), v.Trigger, v.Verdict, v.Metrics["auc"], strings.Join(by, ", "), v.ModelArtifact.Digest.Short())
+			auc := "-" // another task, or figures that are for some roles only
+			if value, known := v.Metrics["auc"]; known {
+				auc = fmt.Sprintf("%.4f", value)
+			}
+			fmt.Fprintf(tw, "%d%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Version, mark, v.Created.Local().Format(time.DateTime), v.Trigger, v.Verdict, auc, strings.Join(by, ", "), v.ModelArtifact.Digest.Short())
 		}
 		tw.Flush()
 	})

@@ -322,3 +322,13 @@ func TestAConditionOnAGroupThatHasNoRowsIsInconclusive(t *testing.T) {
 	require.Contains(t, dossierOf(t, l.id).Gate.Results[0].Reason, "Rome")
 	require.NoError(t, local.Client.CancelWorkflow(t.Context(), l.id, ""))
 }
+
+func TestCountedTestRowsCannotBeUsedUncounted(t *testing.T) {
+	t.Parallel()
+	const model = "counted"
+	l := start(t, credit(model, ledgered("full", 2), oneReviewer))
+	l.underReview()
+	failure := another(t, "t2", credit(model, oneReviewer)).fails()
+	require.Contains(t, failure.Message(), "leaves gates.test_set out")
+	require.NoError(t, local.Client.CancelWorkflow(t.Context(), l.id, ""))
+}
