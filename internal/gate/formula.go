@@ -235,7 +235,7 @@ func (f Formula) checkBound(c Clause, task stats.Task) (atTolerance bool, err er
 	if width := s.most - s.least; c.Tolerance >= width && width > 0 {
 		advice := ""
 		if c.Tolerance >= 1 && c.Tolerance/100 < width && c.Tolerance < 100 {
-			advice = ": for percent write " + formatNumber(c.Tolerance/100)
+			advice = ": for percent write " + shortNumber(c.Tolerance/100)
 		}
 		return true, fmt.Errorf("%s lies between %g and %g, which a tolerance of %s holds all of%s",
 			c.Expr.subject(), s.least, s.most, formatNumber(c.Tolerance), advice)
@@ -254,7 +254,7 @@ func (s span) refuse(subject string, bound float64) error {
 	advice := ""
 	percent := math.Abs(bound) > 1 && math.Abs(bound) <= 100 && bound/100 >= s.least && bound/100 <= s.most
 	if percent && !math.IsInf(s.most-s.least, 0) {
-		advice = ": for percent write " + formatNumber(bound/100)
+		advice = ": for percent write " + shortNumber(bound/100)
 	}
 	return fmt.Errorf("%s %s; the bound is %g%s", subject, where, bound, advice)
 }

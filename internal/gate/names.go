@@ -41,7 +41,7 @@ func (p *parser) number(such string) (float64, error) {
 		return 0, p.fail(start, "%q is not a decimal number", clip(written))
 	}
 	if strings.HasPrefix(p.rest(), "%") {
-		return 0, p.fail(p.at, "percent is not understood; write %s", formatNumber(value/100))
+		return 0, p.fail(p.at, "percent is not understood; write %s", shortNumber(value/100))
 	}
 	return value + 0, nil // turns -0 into 0, which reads better
 }
