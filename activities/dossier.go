@@ -73,7 +73,7 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 			return d, 0, err
 		}
 	}
-	d.Usage, d.NotCompared = e.Usage, e.NotCompared
+	d.Usage, d.NotCompared = e.Usage, e.Champion.Note
 	if set := s.Gates.TestSet; set != nil {
 		d.TestSet = &report.TestSetUse{Adaptivity: set.Adaptivity, Step: e.Step, Of: set.Steps, ShowTo: set.ShowTo}
 	}
@@ -122,7 +122,7 @@ func evidenceRefs(e stage.Evidence) map[string]artifact.Ref {
 		"spec": e.Spec, "snapshot": e.Snapshot, "test_snapshot": e.TestSnapshot, "validation": e.Validation, "prepared": e.Prepared,
 		"model": e.ModelArtifact, "model_manifest": e.ModelManifest, "predictions": e.Predictions, "evaluation": e.Evaluation,
 		"fairness": e.Fairness, "explain": e.Explain, "privacy": e.Privacy, "verdicts": e.Verdicts,
-		"code": e.Code, "sweep": e.Sweep, "champion_scores": e.Champion, "comparison": e.Comparison, "labels": e.Labels,
+		"code": e.Code, "sweep": e.Sweep, "champion_scores": e.Champion.Scores, "comparison": e.Comparison, "labels": e.Labels,
 	}
 }
 

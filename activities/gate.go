@@ -20,18 +20,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gateParams are what the verdicts depend on. Champion and cost are among them only where a condition speaks of them, so that
-// the same candidate asked again is the same question.
+// gateParams are what the verdicts depend on. Champion, cost and model are among them only where a condition speaks of them, so
+// that the same candidate asked again is the same question.
 type gateParams struct {
-	Predictions artifact.Ref  `json:"predictions"`
-	Privacy     artifact.Ref  `json:"privacy"`
-	Evaluate    spec.Evaluate `json:"evaluate"`
-	Gates       spec.Gates    `json:"gates"`
-	Seed        int64         `json:"seed"`
-	Scores      artifact.Ref  `json:"scores,omitzero"`
-	NotCompared string        `json:"not_compared,omitempty"`
-	Cost        stage.Usage   `json:"cost,omitzero"`
-	Model       artifact.Ref  `json:"model,omitzero"`
+	Predictions artifact.Ref            `json:"predictions"`
+	Privacy     artifact.Ref            `json:"privacy"`
+	Conditions  []string                `json:"conditions"`
+	Plan        gate.Plan               `json:"plan"`
+	Policy      gate.Policy             `json:"policy"`
+	Threshold   *float64                `json:"threshold,omitempty"`
+	Own         []gate.Own              `json:"own,omitempty"`
+	Seed        int64                   `json:"seed"`
+	Champion    stage.Rival             `json:"champion,omitzero"`
+	MetricCode  map[string]artifact.Ref `json:"metric_code,omitempty"` // that the champion is measured with
+	Cost        stage.Usage             `json:"cost,omitzero"`
+	Model       artifact.Ref            `json:"model,omitzero"`
 }
 
 // Gate answers the spec's conditions from the stored predictions, and counts the use of the test set when the spec wants it.
@@ -81,14 +84,13 @@ func (a *Audit) Gate(ctx context.Context, in stage.GateInput) (stage.Gated, erro
 }
 
 func paramsOf(s *spec.Spec, formulas []gate.Formula, in stage.GateInput) gateParams {
-	p := gateParams{Predictions: in.Predictions, Privacy: in.Privacy, Evaluate: s.Evaluate, Gates: s.Gates, Seed: s.Data.Split.Seed}
-	p.Gates.TestSet = nil
-	if set := s.Gates.TestSet; set != nil {
-		p.Gates.TestSet = &spec.TestSet{Adaptivity: set.Adaptivity, Steps: set.Steps} // to whom it is shown changes no verdict
+	p := gateParams{
+		Predictions: in.Predictions, Privacy: in.Privacy, Conditions: s.Gates.Conditions, Plan: planOf(s), Policy: gate.Policy(s.Gates.Inconclusive),
+		Threshold: s.Evaluate.Threshold, Own: s.Evaluate.Own(), Seed: s.Data.Split.Seed,
 	}
 	for _, f := range formulas {
 		if f.Compares() {
-			p.Scores, p.NotCompared = in.Scores, in.NotCompared
+			p.Champion, p.MetricCode = in.Champion, in.MetricCode
 		}
 		for _, q := range f.Quantities() {
 			switch q.Metric {
@@ -116,7 +118,7 @@ func (a *Audit) decide(ctx context.Context, s *spec.Spec, formulas []gate.Formul
 	if err != nil {
 		return stage.Gated{}, err
 	}
-	if p, err = a.withChampion(ctx, p, in.Scores); err != nil {
+	if p, err = a.withChampion(ctx, p, in.Champion); err != nil {
 		return stage.Gated{}, err
 	}
 	options, err := a.sourceOptions(ctx, s, formulas, &p, in)
@@ -132,7 +134,7 @@ func (a *Audit) decide(ctx context.Context, s *spec.Spec, formulas []gate.Formul
 	if err != nil {
 		return stage.Gated{}, err
 	}
-	decision, err := gate.DecideAll(formulas, planOf(s), unasked{source, in.NotCompared})
+	decision, err := gate.DecideAll(formulas, planOf(s), unasked{source, in.Champion.Note})
 	if err != nil {
 		return stage.Gated{}, err
 	}
@@ -184,14 +186,14 @@ func (a *Audit) sourceOptions(ctx context.Context, s *spec.Spec, formulas []gate
 			return o, err
 		}
 	}
-	if in.Scores.IsZero() {
+	if in.Champion.Scores.IsZero() {
 		return o, nil
 	}
 	return o, a.championFigures(ctx, s, formulas, p, in, &o)
 }
 
 func (a *Audit) championFigures(ctx context.Context, s *spec.Spec, formulas []gate.Formula, p *evaluation.Predictions, in stage.GateInput, o *evaluation.SourceOptions) error {
-	manifest, _, err := registry.Get(ctx, a.Store, s.Model, in.Champion)
+	manifest, _, err := registry.Get(ctx, a.Store, s.Model, in.Champion.Version)
 	if err != nil {
 		return err
 	}
@@ -252,21 +254,22 @@ func (a *Audit) Unseal(ctx context.Context, in stage.UnsealInput) (stage.Gated, 
 
 // comparison measures candidate and champion against each other on the test rows.
 func (a *Audit) comparison(ctx context.Context, s *spec.Spec, in stage.GateInput) (artifact.Ref, error) {
-	if in.Scores.IsZero() {
+	if in.Champion.Scores.IsZero() {
 		return artifact.Ref{}, nil
 	}
 	params := struct {
 		Predictions artifact.Ref  `json:"predictions"`
-		Scores      artifact.Ref  `json:"scores"`
+		Champion    stage.Rival   `json:"champion"`
 		Evaluate    spec.Evaluate `json:"evaluate"`
 		Seed        int64         `json:"seed"`
-	}{in.Predictions, in.Scores, s.Evaluate, s.Data.Split.Seed}
+	}{in.Predictions, in.Champion, s.Evaluate, s.Data.Split.Seed}
 	compared, err := stored(ctx, a.Store, stageComparison, versionComparison, params, func() (stage.Audited, error) {
+		defer attend(ctx)()
 		p, err := a.readPredictions(ctx, s, in.Predictions, in.Prepared)
 		if err != nil {
 			return stage.Audited{}, err
 		}
-		if p, err = a.withChampion(ctx, p, in.Scores); err != nil {
+		if p, err = a.withChampion(ctx, p, in.Champion); err != nil {
 			return stage.Audited{}, err
 		}
 		found, err := evaluation.Evaluate(p, evaluation.Options{Seed: uint64(s.Data.Split.Seed)})

@@ -15,9 +15,9 @@ import (
 
 // stageOwn names the values of users' own metrics.
 const (
-	stageOwn   stage.Name = "own-metric"
-	versionOwn int        = 1
-	columnOf   string     = "_value"
+	stageOwn    stage.Name = "own-metric"
+	versionOwn  int        = 1
+	columnValue string     = "_value"
 )
 
 // owned is the values of a user's own metric, stored: _row and _value.
@@ -65,7 +65,7 @@ func (a *Audit) ownValues(ctx context.Context, s *spec.Spec, m spec.OwnMetric, i
 			return owned{}, err
 		}
 		ref, err := table.WriteFrame(ctx, a.Store, &table.Frame{Rows: rows.Rows, Columns: []table.Column{
-			*number, {Name: columnOf, Kind: table.Numeric, Numbers: values},
+			*number, {Name: columnValue, Kind: table.Numeric, Numbers: values},
 		}}, a.Limits)
 		return owned{Answer: stage.Answer{Usage: stage.Usage{CPUSeconds: used.CPU.Seconds(), PeakMemoryBytes: used.PeakMemoryBytes}}, Values: ref}, err
 	})
@@ -139,7 +139,7 @@ func labelled(f *table.Frame) *table.Frame {
 
 // ownColumn reads the values for the rows of a frame; a row without a label has none.
 func (a *Audit) ownColumn(ctx context.Context, values owned, name string, rows *table.Frame) (table.Column, error) {
-	f, err := table.ReadFrame(ctx, a.Store, values.Values, numeric([]string{columnRow, columnOf}), a.Limits)
+	f, err := table.ReadFrame(ctx, a.Store, values.Values, numeric([]string{columnRow, columnValue}), a.Limits)
 	if err != nil {
 		return table.Column{}, err
 	}

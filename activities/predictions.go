@@ -293,14 +293,15 @@ func rowMajor(columns [][]float64, rows int) []float64 {
 }
 
 // withChampion adds the champion's answers on the same rows, when there are any.
-func (a *Audit) withChampion(ctx context.Context, p evaluation.Predictions, scores artifact.Ref) (evaluation.Predictions, error) {
-	if scores.IsZero() {
+func (a *Audit) withChampion(ctx context.Context, p evaluation.Predictions, champion stage.Rival) (evaluation.Predictions, error) {
+	if champion.Scores.IsZero() {
 		return p, nil
 	}
-	f, err := a.scoreFrame(ctx, scores, p.Width())
+	f, err := a.scoreFrame(ctx, champion.Scores, p.Width())
 	if err != nil {
 		return p, err
 	}
+	p.OldThreshold = champion.Threshold
 	columns := make([][]float64, p.Width())
 	for k := range columns {
 		columns[k] = f.Columns[1+k].Numbers

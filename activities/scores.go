@@ -111,10 +111,15 @@ func (a *Audit) ScoreChampion(ctx context.Context, in stage.AuditInput) (stage.C
 	if err != nil {
 		return stage.Compared{}, err
 	}
-	compared := stage.Compared{Version: champion.Version}
+	compared := stage.Compared{Rival: stage.Rival{Version: champion.Version}}
 	if compared.Note, err = a.comparable(ctx, in, manifest); err != nil || compared.Note != "" {
 		return compared, err
 	}
+	its, err := loadSpec(ctx, a.Store, manifest.Spec)
+	if err != nil {
+		return stage.Compared{}, err
+	}
+	compared.Threshold = its.Evaluate.Threshold
 	scored, err := a.scores(ctx, in.Prepared, manifest.ModelArtifact)
 	if err != nil {
 		if ctx.Err() != nil || transient(err) != "" || passes(err) {

@@ -58,9 +58,7 @@ func (l *lifecycle) scoreChampion(ctx workflow.Context, input *stage.AuditInput)
 	if err != nil {
 		return err
 	}
-	e := &l.evidence
-	e.Champion, e.ChampionNumber, e.NotCompared = compared.Scores, compared.Version, compared.Note
-	input.Champion = compared.Scores
+	l.evidence.Champion, input.Champion = compared.Rival, compared.Rival
 	return nil
 }
 
@@ -105,7 +103,7 @@ func (l *lifecycle) decide(ctx workflow.Context) (*Result, error) {
 	input := stage.GateInput{
 		Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy,
 		Prepared: e.Prepared, Predictions: e.Predictions, Model: e.ModelArtifact,
-		Champion: e.ChampionNumber, Scores: e.Champion, NotCompared: e.NotCompared, MetricCode: e.MetricCode, Labels: e.Labels, Cost: l.cost,
+		Champion: e.Champion, MetricCode: e.MetricCode, Labels: e.Labels, Cost: l.cost,
 		Lifecycle: e.Lifecycle, Requester: e.Requester, Now: workflow.Now(ctx).UTC(),
 	}
 	gated, err := perform(ctx, l, stage.Gate, func() (stage.Gated, error) {

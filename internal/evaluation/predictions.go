@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/assay-ml/assay/internal/spelling"
 	"github.com/assay-ml/assay/internal/stats"
 )
 
@@ -282,6 +283,14 @@ func sortedNames[V any](m map[string]V) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// suggestion ends a message about an unknown name with the name that was meant, when one is near enough.
+func suggestion(word string, names []string) string {
+	if near, ok := spelling.Nearest(word, names); ok {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // listed names up to 20 things that a person reads.

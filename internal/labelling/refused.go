@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/spelling"
 )
 
 // mostShown is how many problems an error spells out; it counts the others.
@@ -99,7 +100,7 @@ func parseNumber(text string) (float64, bool) {
 
 // expectedClass ends a message about a label that is no class.
 func expectedClass(label string, classes []string) string {
-	if near := nearest(label, classes); near != "" {
+	if near, ok := spelling.Nearest(strings.TrimSpace(label), classes); ok {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	const most = 20
@@ -112,42 +113,4 @@ func expectedClass(label string, classes []string) string {
 		expected += fmt.Sprintf(" and %d more", more)
 	}
 	return expected
-}
-
-// nearest is the class with the fewest edits from a label, when these are few enough to be a slip; otherwise "".
-func nearest(label string, classes []string) string {
-	best, fewest := "", len(label)/3+1
-	if len(label) > 64 {
-		return ""
-	}
-	for _, class := range classes {
-		if strings.EqualFold(strings.TrimSpace(label), strings.TrimSpace(class)) {
-			return class
-		}
-		if d := edits(strings.ToLower(label), strings.ToLower(class)); d < fewest {
-			best, fewest = class, d
-		}
-	}
-	return best
-}
-
-// edits is Levenshtein's distance, over bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -21,7 +21,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -164,18 +163,9 @@ func newLayout(scratch string) (layout, error) {
 	}, nil
 }
 
-// remove removes the working folder, also directories that the program made read-only.
+// remove removes the working folder.
 func (r Runner) remove(l layout) {
-	if os.RemoveAll(l.root) == nil {
-		return
-	}
-	_ = filepath.WalkDir(l.root, func(path string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	if err := os.RemoveAll(l.root); err != nil {
+	if err := program.RemoveFolder(l.root); err != nil {
 		r.logger().Warn("the working folder of a metric's program, which holds rows, could not be removed", "folder", l.root, "error", err)
 	}
 }

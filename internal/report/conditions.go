@@ -194,11 +194,15 @@ func needs(r gate.Result, f form, rows int) string {
 	if rows > 0 {
 		at = fmt.Sprintf(" (there are %s)", count(rows))
 	}
+	way := "not met"
+	if r.Op.Holds(r.Estimate.Value, r.Bound) {
+		way = "met"
+	}
 	switch {
 	case r.DecidedWith > 0 && r.DecidedWith <= rows:
-		return fmt.Sprintf("Few more rows of test data than there are (%s) would decide it if the measured value stays as it is.", count(rows))
+		return fmt.Sprintf("Few more rows of test data than there are (%s) would decide it, as %s, if the measured value stays as it is.", count(rows), way)
 	case r.DecidedWith > 0:
-		return fmt.Sprintf("About %s of test data%s would decide it if the measured value stays as it is.", aboutRows(r.DecidedWith), at)
+		return fmt.Sprintf("About %s of test data%s would decide it, as %s, if the measured value stays as it is.", aboutRows(r.DecidedWith), at, way)
 	}
 	text := "How many rows would decide it cannot be said."
 	if r.Estimate.Value == r.Bound {

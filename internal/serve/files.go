@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/program"
 )
 
 // unused is how long a cached folder that nobody opens is kept, and how old the remains of a killed fetch get.
@@ -57,7 +58,7 @@ func newRunFolder(scratch string) (*runFolder, error) {
 }
 
 func (r *runFolder) remove() error {
-	err := os.RemoveAll(r.path)
+	err := program.RemoveFolder(r.path)
 	if r.alive != nil {
 		err = errors.Join(err, r.alive.Close())
 	}

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -230,12 +229,4 @@ func bomb() string {
 		fmt.Fprintf(&b, "l%d: &l%d [%s*l%d]\n", i, i, strings.Repeat(fmt.Sprintf("*l%d, ", i-1), 9), i-1)
 	}
 	return b.String()
-}
-
-func TestNearest(t *testing.T) {
-	keys := keysOf(fieldsOf(reflect.TypeFor[Spec]()))
-	for word, want := range map[string]string{"modell": "model", "mdoel": "model", "Owner": "owner", "reveiw": "review", "zebra": "", "": ""} {
-		got, _ := nearest(word, keys)
-		require.Equal(t, want, got, word)
-	}
 }

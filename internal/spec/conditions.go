@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/spelling"
 )
 
 // Own are the user's own metrics as conditions know them.
@@ -85,7 +86,7 @@ func (d *decoder) checkSlice(s *Spec, path string, slice gate.Slice) {
 			continue
 		}
 		expected := "expected a column of " + where + "; add it there"
-		if near, ok := nearest(part.Column, columns); ok {
+		if near, ok := spelling.Nearest(part.Column, columns); ok {
 			expected += fmt.Sprintf("; did you mean %q?", near)
 		}
 		d.complain(path, fmt.Sprintf("found a condition on the slice %q", clip(part.Column)), expected)

@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding"
 	"fmt"
+	"github.com/assay-ml/assay/internal/spelling"
 	"math"
 	"reflect"
 	"regexp"
@@ -171,7 +172,7 @@ func (d *decoder) unknown(k mapKey, path string, fields []field) {
 	}
 	keys := keysOf(fields)
 	found := fmt.Sprintf("there is no field %q here", clip(k.name))
-	if near, ok := nearest(k.name, keys); ok {
+	if near, ok := spelling.Nearest(k.name, keys); ok {
 		d.bad = append(d.bad, join(path, near)) // it is not missing, it is misspelt
 		d.complainAlways(join(path, clip(k.name)), k.at, found, fmt.Sprintf("did you mean %q?", near))
 		return
@@ -252,7 +253,7 @@ func (d *decoder) text(n *node, v reflect.Value, path string, r rule) {
 	switch {
 	case r.enum != nil && !slices.Contains(r.enum, n.text):
 		expected := r.accepts("text")
-		if near, ok := nearest(n.text, r.enum); ok && len(r.enum) > 1 {
+		if near, ok := spelling.Nearest(n.text, r.enum); ok && len(r.enum) > 1 {
 			expected += fmt.Sprintf("; did you mean %q?", near)
 		}
 		d.wrong(n, path, expected)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"github.com/assay-ml/assay/internal/spelling"
 	"maps"
 	"math"
 	"slices"
@@ -88,7 +89,7 @@ func (d *decoder) noParameter(path, name string) {
 		names[i] = r.name
 	}
 	expected := "expected one of " + strings.Join(names, ", ")
-	if near, ok := nearest(name, names); ok {
+	if near, ok := spelling.Nearest(name, names); ok {
 		expected = fmt.Sprintf("did you mean %q?", near)
 	}
 	d.complainAlways(path, d.names[path], fmt.Sprintf("the logistic trainer has no parameter %q", name), expected)
@@ -110,7 +111,7 @@ func (d *decoder) checkLogisticSweep(s *Spec) {
 	case w.Metric == "": // a problem already
 	case !slices.Contains(logisticMetrics, w.Metric):
 		expected := "expected one of " + strings.Join(logisticMetrics, ", ")
-		if near, ok := nearest(w.Metric, logisticMetrics); ok {
+		if near, ok := spelling.Nearest(w.Metric, logisticMetrics); ok {
 			expected += fmt.Sprintf("; did you mean %q?", near)
 		}
 		d.complain("train.sweep.metric", d.nodes["train.sweep.metric"].describe()+", which the logistic trainer does not report", expected)

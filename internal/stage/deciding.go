@@ -20,12 +20,18 @@ const SignalLabels = "labels-landed"
 // EventTestSet is the chain's record of a step taken from a test set.
 const EventTestSet = "test-set-used"
 
-// Compared is the champion's answers on the candidate's test rows.
+// Rival is the version that serves, as the candidate is compared with it; the zero value: none serves.
+type Rival struct {
+	Version   int          `json:"version,omitempty"`   // 0: no version serves
+	Scores    artifact.Ref `json:"scores,omitzero"`     // its answers on the candidate's test rows; absent when it could not be asked
+	Threshold *float64     `json:"threshold,omitempty"` // of its own spec; nil: as the candidate's
+	Note      string       `json:"note,omitempty"`      // why it could not be asked
+}
+
+// Compared is the champion asked.
 type Compared struct {
 	Answer
-	Version int          `json:"version,omitempty"` // 0: no version serves
-	Scores  artifact.Ref `json:"scores,omitzero"`   // absent without a champion, or when it could not be asked
-	Note    string       `json:"note,omitempty"`    // why it could not be asked
+	Rival
 }
 
 // Refs are the blobs the answer needs.
@@ -49,9 +55,7 @@ type GateInput struct {
 	Prepared    artifact.Ref `json:"prepared,omitzero"`
 	Predictions artifact.Ref `json:"predictions,omitzero"`
 	Model       artifact.Ref `json:"model,omitzero"`
-	Champion    int          `json:"champion,omitempty"`       // version that serves; 0: none
-	Scores      artifact.Ref `json:"champion_scores,omitzero"` // its answers on the same rows
-	NotCompared string       `json:"not_compared,omitempty"`
+	Champion    Rival        `json:"champion,omitzero"`
 	Labels      artifact.Ref `json:"labels,omitzero"`
 	Cost        Usage        `json:"cost,omitzero"` // of the training, whenever it was done
 	Lifecycle   string       `json:"lifecycle,omitempty"`

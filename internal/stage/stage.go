@@ -188,8 +188,8 @@ type AuditInput struct {
 	Prepared    artifact.Ref `json:"prepared"`
 	Model       artifact.Ref `json:"model"`
 	Predictions artifact.Ref `json:"predictions,omitzero"`
-	Champion    artifact.Ref `json:"champion,omitzero"` // its scores on the same rows
-	Labels      artifact.Ref `json:"labels,omitzero"`   // that people have given since the data was read
+	Champion    Rival        `json:"champion,omitzero"`
+	Labels      artifact.Ref `json:"labels,omitzero"` // that people have given since the data was read
 
 	MetricCode map[string]artifact.Ref `json:"metric_code,omitempty"` // folders of the user's own metrics, by name
 }
@@ -238,13 +238,11 @@ type Evidence struct {
 	Sweep         artifact.Ref `json:"sweep,omitzero"` // JSON of a search.Report
 	Usage         []StageUsage `json:"usage,omitempty"`
 
-	Champion       artifact.Ref            `json:"champion,omitzero"` // the champion's scores on the test rows
-	ChampionNumber int                     `json:"champion_number,omitempty"`
-	NotCompared    string                  `json:"not_compared,omitempty"` // why there are none although a version serves
-	Comparison     artifact.Ref            `json:"comparison,omitzero"`    // of candidate and champion
-	Step           int                     `json:"step,omitempty"`         // that the decision took from its test set
-	Labels         artifact.Ref            `json:"labels,omitzero"`        // labels that people gave to test rows
-	MetricCode     map[string]artifact.Ref `json:"metric_code,omitempty"`
+	Champion   Rival                   `json:"champion,omitzero"`
+	Comparison artifact.Ref            `json:"comparison,omitzero"` // of candidate and champion
+	Step       int                     `json:"step,omitempty"`      // that the decision took from its test set
+	Labels     artifact.Ref            `json:"labels,omitzero"`     // labels that people gave to test rows
+	MetricCode map[string]artifact.Ref `json:"metric_code,omitempty"`
 }
 
 // DossierInput asks for the dossier of a lifecycle; Created is the workflow's time.

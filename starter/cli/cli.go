@@ -122,6 +122,14 @@ func between(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
+// optional is the only argument, or "" where it was left out.
+func optional(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
 func wrongUse(format string, args ...any) error {
 	return exitError{exitUse, fmt.Errorf(format, args...)}
 }

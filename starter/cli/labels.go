@@ -44,10 +44,7 @@ func (a *app) labelsListCommand() *cobra.Command {
 		Short: "List requests for labels that are not answered in full",
 		Args:  between(0, 1, "at most a model"),
 		RunE: func(c *cobra.Command, args []string) error {
-			model := ""
-			if len(args) == 1 {
-				model = args[0]
-			}
+			model := optional(args)
 			store, err := a.openStore()
 			if err != nil {
 				return err

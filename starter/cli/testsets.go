@@ -18,10 +18,7 @@ func (a *app) testSetsCommand() *cobra.Command {
 the Parquet file in the store that is named here.`,
 		Args: between(0, 1, "at most a model"),
 		RunE: func(c *cobra.Command, args []string) error {
-			model := ""
-			if len(args) == 1 {
-				model = args[0]
-			}
+			model := optional(args)
 			store, err := a.openStore()
 			if err != nil {
 				return err

@@ -332,3 +332,31 @@ func TestCountedTestRowsCannotBeUsedUncounted(t *testing.T) {
 	require.Contains(t, failure.Message(), "leaves gates.test_set out")
 	require.NoError(t, local.Client.CancelWorkflow(t.Context(), l.id, ""))
 }
+
+// A champion is compared as it serves: with the threshold of its own spec.
+func TestTheChampionIsComparedAtItsOwnThreshold(t *testing.T) {
+	t.Parallel()
+	const model = "own-threshold"
+	start(t, credit(model, oneReviewer)).deploys()
+	same := another(t, "same", credit(model, oneReviewer, with("gates.conditions", []any{"d < 0.05 +/- 0.04"})))
+	same.underReview()
+	require.Zero(t, dossierOf(t, same.id).Gate.Results[0].Estimate.Value, "the same model at the same threshold answers the same")
+	require.NoError(t, local.Client.CancelWorkflow(t.Context(), same.id, ""))
+
+	stricter := another(t, "stricter", credit(model, oneReviewer, with("evaluate.threshold", 0.9), with("gates.conditions", []any{"d < 0.05 +/- 0.04"})))
+	r := stricter.ends()
+	require.Equal(t, "gated", r.Outcome, r.Reason)
+	require.Contains(t, r.Reason, "d is 0.")
+}
+
+func TestAChampionThatPredictsSomethingElseLeavesDoubt(t *testing.T) {
+	t.Parallel()
+	const model = "something-else"
+	start(t, credit(model, oneReviewer)).deploys()
+	l := another(t, "t2", credit(model, oneReviewer, with("data.target", document{"column": "approved", "positive": "no"}), with("gates.conditions", []any{"n - o > -0.5 +/- 0.1"})))
+	l.underReview()
+	result := dossierOf(t, l.id).Gate.Results[0]
+	require.Equal(t, "inconclusive", result.Verdict, "it is neither met nor skipped")
+	require.Contains(t, result.Reason, "version 1 predicts something else")
+	require.NoError(t, local.Client.CancelWorkflow(t.Context(), l.id, ""))
+}

@@ -10,7 +10,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -111,18 +110,4 @@ func newLayout(scratch string, withValidation bool) (layout, error) {
 		}
 	}
 	return l, nil
-}
-
-// remove removes the working folder, also directories that the program made read-only, as package caches are.
-func (l layout) remove() {
-	if os.RemoveAll(l.root) == nil {
-		return
-	}
-	_ = filepath.WalkDir(l.root, func(path string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	_ = os.RemoveAll(l.root)
 }

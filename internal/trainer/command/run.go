@@ -54,7 +54,7 @@ func (r *Runner) Run(ctx context.Context, j Job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer l.remove()
+	defer func() { _ = program.RemoveFolder(l.root) }()
 	output, err := newReading(j.Command.Metrics, j.Watch)
 	if err != nil {
 		return Result{}, err
