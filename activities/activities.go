@@ -30,12 +30,14 @@ const (
 	versionIngest   = 1
 	versionValidate = 1
 	versionPrepare  = 2
+	versionReweigh  = 1
 	versionTrain    = 1
+	versionCut      = 1
 	versionEvaluate = 2
 	versionFairness = 2
 	versionExplain  = 1
 	versionPrivacy  = 1
-	versionGate     = 2
+	versionGate     = 3
 )
 
 // Data reads, checks and prepares tables.
@@ -106,7 +108,9 @@ func (c CPU) RegisterComputing(r worker.ActivityRegistry) {
 	register(r, map[string]any{
 		stage.ActivityIngest: c.Data.Ingest, stage.ActivityValidate: c.Data.Validate, stage.ActivityPrepare: c.Data.Prepare,
 		stage.ActivityPackage:  c.Data.Package,
+		stage.ActivityReweigh:  c.Data.Reweigh,
 		stage.ActivityTrain:    c.Training.Train,
+		stage.ActivityCut:      c.Audit.ChooseThresholds,
 		stage.ActivityEvaluate: c.Audit.Evaluate, stage.ActivityFairness: c.Audit.Fairness, stage.ActivityExplain: c.Audit.Explain,
 		stage.ActivityPrivacy: c.Audit.Privacy, stage.ActivityGate: c.Audit.Gate, stage.ActivityDossier: c.Audit.Dossier,
 		stage.ActivityScoreChampion: c.Audit.ScoreChampion, stage.ActivityAskLabels: c.Audit.AskLabels,
@@ -136,7 +140,7 @@ func register(r worker.ActivityRegistry, byName map[string]any) {
 
 // RegisterOnHost makes the activities that want a model's files known to a worker of its host's queue.
 func (a *Audit) RegisterOnHost(r worker.ActivityRegistry) {
-	register(r, map[string]any{stage.ActivityEvaluate: a.Evaluate, stage.ActivityExplain: a.Explain})
+	register(r, map[string]any{stage.ActivityCut: a.ChooseThresholds, stage.ActivityEvaluate: a.Evaluate, stage.ActivityExplain: a.Explain})
 }
 
 // Register makes training known to a worker of a queue for jobs with devices, which does nothing else.

@@ -66,6 +66,9 @@ func representative(p evaluation.Predictions) (stats.Sample, []int) {
 		if p.Known == nil || every || p.Known[i] == evaluation.Representative {
 			places = append(places, i)
 			s.Y, s.Score = append(s.Y, y == 1), append(s.Score, p.Score[i])
+			if p.Cut != nil {
+				s.Cut = append(s.Cut, p.Cut[i])
+			}
 		}
 	}
 	return s, places

@@ -36,6 +36,7 @@ func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, 
 			GPUs: s.Train.GPUs, Priority: s.Train.Priority, Team: s.Train.Team, Sweep: s.Train.Sweep,
 			Program: s.Train.Command != nil, TimeLimit: timeLimit(s.Train),
 			Decides: true, TestSet: s.Gates.TestSet, Labels: s.Gates.Labels, Metrics: len(s.Evaluate.Metrics) > 0,
+			Reweighing: len(s.Mitigation.Reweighing) > 0, Thresholds: s.Mitigation.Thresholds != nil,
 		},
 	}, nil
 }
@@ -178,14 +179,39 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 			return err
 		}
 	}
+	if err := d.checkBands(ctx, s, parts); err != nil {
+		return err
+	}
 	for _, wanted := range []struct {
 		field string
 		names []string
-	}{{"evaluate.slices", s.Evaluate.Slices}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}} {
+	}{{"evaluate.slices", s.Evaluate.Slices}, {"fairness.strata", s.Fairness.Strata}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}} {
 		for _, name := range wanted.names {
 			if !slices.Contains(parts.Columns, name) {
 				return fmt.Errorf("%s names the column %q; the table has %s", wanted.field, name, table.Listed(parts.Columns))
 			}
+		}
+	}
+	return nil
+}
+
+// mostNumbers is how many different numbers of a protected column may each be a group: more are quantities.
+const mostNumbers = 20
+
+// checkBands refuses bands of columns that hold no numbers, and protected quantities without bands.
+func (d *Data) checkBands(ctx context.Context, s *spec.Spec, parts table.Prepared) error {
+	profile, err := table.ReadProfile(ctx, d.Store, parts.Profile)
+	if err != nil {
+		return err
+	}
+	for _, name := range s.Data.Protected {
+		banded, c := s.Fairness.BandsOf(name) != nil, profile.Column(name)
+		switch {
+		case c == nil: // excluded from the features, which the profile is of
+		case banded && c.Kind != table.Numeric:
+			return fmt.Errorf("fairness.bands names the column %q, which holds no numbers; leave its bands out: its values are groups as they are", name)
+		case !banded && c.Kind == table.Numeric && c.Distinct > mostNumbers:
+			return fmt.Errorf("data.protected names the column %q, which has %d different numbers; say where its groups begin, as in fairness.bands: [{column: %s, from: [25, 45, 65]}]", name, c.Distinct, name)
 		}
 	}
 	return nil

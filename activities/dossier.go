@@ -122,6 +122,7 @@ func evidenceRefs(e stage.Evidence) map[string]artifact.Ref {
 		"spec": e.Spec, "snapshot": e.Snapshot, "test_snapshot": e.TestSnapshot, "validation": e.Validation, "prepared": e.Prepared,
 		"model": e.ModelArtifact, "model_manifest": e.ModelManifest, "predictions": e.Predictions, "evaluation": e.Evaluation,
 		"fairness": e.Fairness, "explain": e.Explain, "privacy": e.Privacy, "verdicts": e.Verdicts,
+		"reweighing": e.Reweighing, "thresholds": e.Thresholds,
 		"code": e.Code, "sweep": e.Sweep, "champion_scores": e.Champion.Scores, "comparison": e.Comparison, "labels": e.Labels,
 	}
 }

@@ -26,6 +26,8 @@ type evaluateParams struct {
 	Unlabelled bool                    `json:"unlabelled,omitempty"`
 	Labels     artifact.Ref            `json:"labels,omitzero"`
 	Metrics    map[string]artifact.Ref `json:"metrics,omitempty"`
+	Thresholds artifact.Ref            `json:"thresholds,omitzero"`
+	Bands      []spec.Bands            `json:"bands,omitempty"`
 }
 
 // Evaluate scores the test part once, stores the predictions, and computes every metric from them.
@@ -34,7 +36,7 @@ func (a *Audit) Evaluate(ctx context.Context, in stage.AuditInput) (stage.Evalua
 	if err != nil {
 		return stage.Evaluated{}, err
 	}
-	params := evaluateParams{in.Prepared, in.Model, s.Data.Target, s.Evaluate, groupColumns(s), s.Data.Protected, s.Data.Split.Seed, s.Gates.Labels != nil, in.Labels, in.MetricCode}
+	params := evaluateParams{in.Prepared, in.Model, s.Data.Target, s.Evaluate, groupColumns(s), s.Data.Protected, s.Data.Split.Seed, s.Gates.Labels != nil, in.Labels, in.MetricCode, in.Thresholds, s.Fairness.Bands}
 	evaluated, err := stored(ctx, a.Store, stage.Evaluate, versionEvaluate, params, func() (stage.Evaluated, error) {
 		defer attend(ctx)()
 		predictions, used, err := a.predictions(ctx, s, in)

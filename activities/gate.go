@@ -29,6 +29,7 @@ type gateParams struct {
 	Plan        gate.Plan               `json:"plan"`
 	Policy      gate.Policy             `json:"policy"`
 	Threshold   *float64                `json:"threshold,omitempty"`
+	MinGroup    int                     `json:"min_group"`
 	Own         []gate.Own              `json:"own,omitempty"`
 	Seed        int64                   `json:"seed"`
 	Champion    stage.Rival             `json:"champion,omitzero"`
@@ -86,7 +87,7 @@ func (a *Audit) Gate(ctx context.Context, in stage.GateInput) (stage.Gated, erro
 func paramsOf(s *spec.Spec, formulas []gate.Formula, in stage.GateInput) gateParams {
 	p := gateParams{
 		Predictions: in.Predictions, Privacy: in.Privacy, Conditions: s.Gates.Conditions, Plan: planOf(s), Policy: gate.Policy(s.Gates.Inconclusive),
-		Threshold: s.Evaluate.Threshold, Own: s.Evaluate.Own(), Seed: s.Data.Split.Seed,
+		Threshold: s.Evaluate.Threshold, MinGroup: s.Evaluate.SmallestGroup(), Own: s.Evaluate.Own(), Seed: s.Data.Split.Seed,
 	}
 	for _, f := range formulas {
 		if f.Compares() {
@@ -163,7 +164,7 @@ func (u unasked) Measure(unit gate.Unit, tail float64) (gate.Measurement, error)
 // sourceOptions are the figures that predictions do not hold: privacy, cost, times of requests, ranges of own metrics. The own
 // metrics of the champion are added to the predictions.
 func (a *Audit) sourceOptions(ctx context.Context, s *spec.Spec, formulas []gate.Formula, p *evaluation.Predictions, in stage.GateInput) (evaluation.SourceOptions, error) {
-	o := evaluation.SourceOptions{Seed: uint64(s.Data.Split.Seed), Ranges: map[string]evaluation.Range{}}
+	o := evaluation.SourceOptions{Seed: uint64(s.Data.Split.Seed), MinGroup: s.Evaluate.SmallestGroup(), Ranges: map[string]evaluation.Range{}}
 	for _, m := range s.Evaluate.Metrics {
 		if m.Least != nil && m.Most != nil {
 			o.Ranges[m.Name] = evaluation.Range{Least: *m.Least, Most: *m.Most}

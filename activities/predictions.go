@@ -21,6 +21,7 @@ const (
 	columnLabel = "_label" // binary: 1 positive, 0 negative; multiclass: index of the class; regression: the number; missing: not known
 	columnScore = "_score" // multiclass: _score_0, _score_1, ... in the order of the classes
 	columnKnown = "_known" // an evaluation.Knowledge, where labels may be missing
+	columnCut   = "_cut"   // where thresholds differ by group: the score from which the row is predicted positive
 	columnOwn   = "_own_"  // and the name of a user's own metric
 )
 
@@ -45,6 +46,13 @@ func (a *Audit) predictions(ctx context.Context, s *spec.Spec, in stage.AuditInp
 			return nil, used, err
 		}
 		base.Columns = append(base.Columns, column)
+	}
+	if s.Mitigation.Thresholds != nil {
+		cut, err := a.cutColumn(ctx, in.Thresholds, &table.Frame{Rows: base.Rows, Columns: groups})
+		if err != nil {
+			return nil, used, err
+		}
+		base.Columns = append(base.Columns, cut)
 	}
 	base.Columns = append(base.Columns, groups...)
 	return base, used, nil
@@ -105,9 +113,7 @@ func (a *Audit) truth(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*
 		target.Kind = table.Numeric
 	}
 	columns := []table.Wanted{{Name: columnRow, Kind: table.Numeric}, target}
-	for _, name := range groupColumns(s) {
-		columns = append(columns, table.Wanted{Name: name, Kind: table.Categorical})
-	}
+	columns = append(columns, groupsWanted(s, groupColumns(s))...)
 	test, err := table.ReadFrame(ctx, a.Store, parts.Test, columns, a.Limits)
 	if err != nil {
 		return nil, err
@@ -127,7 +133,7 @@ func (a *Audit) truth(ctx context.Context, s *spec.Spec, in stage.AuditInput) (*
 		}
 		out.Columns = append(out.Columns, known)
 	}
-	out.Columns = append(out.Columns, test.Columns[2:]...)
+	out.Columns = append(out.Columns, grouped(s, test.Columns[2:], test.Rows)...)
 	return out, nil
 }
 
@@ -200,6 +206,9 @@ func (a *Audit) readPredictions(ctx context.Context, s *spec.Spec, ref, prepared
 	if s.Gates.Labels != nil {
 		columns = append(columns, table.Wanted{Name: columnKnown, Kind: table.Numeric})
 	}
+	if s.Mitigation.Thresholds != nil {
+		columns = append(columns, table.Wanted{Name: columnCut, Kind: table.Numeric})
+	}
 	for _, m := range s.Evaluate.Metrics {
 		columns = append(columns, table.Wanted{Name: columnOwn + m.Name, Kind: table.Numeric})
 	}
@@ -248,6 +257,9 @@ func predictionsOf(s *spec.Spec, parts table.Prepared, f *table.Frame) (evaluati
 		for _, known := range numbers(columnKnown) {
 			p.Known = append(p.Known, evaluation.Knowledge(known))
 		}
+	}
+	if s.Mitigation.Thresholds != nil {
+		p.Cut = numbers(columnCut)
 	}
 	if missing != nil {
 		return p, missing
@@ -302,6 +314,9 @@ func (a *Audit) withChampion(ctx context.Context, p evaluation.Predictions, cham
 		return p, err
 	}
 	p.OldThreshold = champion.Threshold
+	if p.OldCut, err = a.championCut(ctx, p, champion); err != nil {
+		return p, err
+	}
 	columns := make([][]float64, p.Width())
 	for k := range columns {
 		columns[k] = f.Columns[1+k].Numbers

@@ -67,7 +67,7 @@ func (t *Training) runProgram(ctx context.Context, s *spec.Spec, parts table.Pre
 	info := activity.GetInfo(ctx)
 	job := command.Job{
 		Command: *s.Train.Command, Parameters: p, Code: in.Code, Training: parts.Train, Validation: parts.Validation,
-		Target: s.Data.Target, Classes: parts.Classes, Weight: s.Data.Weight, Seed: s.Data.Split.Seed, Devices: held,
+		Target: s.Data.Target, Classes: parts.Classes, Weight: weightOf(s, parts), Seed: s.Data.Split.Seed, Devices: held,
 		Execution: strings.Join([]string{info.WorkflowExecution.ID, info.WorkflowExecution.RunID, info.ActivityID}, " "),
 		Attempt:   info.Attempt, Begun: info.StartedTime, Watch: watchOf(s, in.Trial),
 	}
@@ -75,8 +75,8 @@ func (t *Training) runProgram(ctx context.Context, s *spec.Spec, parts table.Pre
 		job.Columns = append(job.Columns, f.Name)
 	}
 	job.Columns = append(job.Columns, s.Data.Target.Column)
-	if s.Data.Weight != "" {
-		job.Columns = append(job.Columns, s.Data.Weight)
+	if job.Weight != "" {
+		job.Columns = append(job.Columns, job.Weight)
 	}
 	watch := newTrainingWatch(ctx, t, s, in.Trial, held)
 	job.Observer = command.Observer{Progress: watch.progress, Reached: watch.reached}

@@ -84,7 +84,7 @@ func (r *Registry) manifest(ctx context.Context, in stage.RegisterInput) (regist
 		Evaluation: e.Evaluation, Fairness: e.Fairness, Explain: e.Explain, Privacy: e.Privacy,
 		Verdicts: e.Verdicts, Verdict: string(e.Verdict), Dossier: in.Dossier, DossierPage: in.Page,
 		Parameters: parameters(trained), Environment: environment(trained), Metrics: pointEstimates(evaluated),
-		Code: e.Code, Sweep: e.Sweep,
+		Code: e.Code, Sweep: e.Sweep, Thresholds: e.Thresholds,
 	}
 	if spec.Gates.TestSet != nil {
 		m.Metrics = nil // figures of the test set are for some roles only

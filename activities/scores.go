@@ -119,7 +119,7 @@ func (a *Audit) ScoreChampion(ctx context.Context, in stage.AuditInput) (stage.C
 	if err != nil {
 		return stage.Compared{}, err
 	}
-	compared.Threshold = its.Evaluate.Threshold
+	compared.Threshold, compared.Rule = its.Evaluate.Threshold, manifest.Thresholds
 	scored, err := a.scores(ctx, in.Prepared, manifest.ModelArtifact)
 	if err != nil {
 		if ctx.Err() != nil || transient(err) != "" || passes(err) {

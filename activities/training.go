@@ -24,7 +24,7 @@ type trainParams struct {
 	Prepared artifact.Ref  `json:"prepared"`
 	Train    spec.Train    `json:"train"`
 	Target   spec.Target   `json:"target"`
-	Weight   string        `json:"weight"`
+	Weight   string        `json:"weight"` // of the spec; a weight that was computed stands in Prepared
 	Code     artifact.Ref  `json:"code,omitzero"`
 	Serve    *spec.Serve   `json:"serve,omitempty"`
 	Watch    command.Watch `json:"watch,omitzero"`
@@ -92,7 +92,7 @@ func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared
 	first, all := heldDevices(held)
 	beat := newBeat(ctx)
 	out, err := run.Train(ctx, trainer.Input{
-		Frame: frame, Features: names, Target: s.Data.Target.Column, Positive: s.Data.Target.Positive, Weight: s.Data.Weight,
+		Frame: frame, Features: names, Target: s.Data.Target.Column, Positive: s.Data.Target.Positive, Weight: weightOf(s, parts),
 		Settings: settings, Seed: s.Data.Split.Seed, Device: first,
 		Training: parts.Train, Validation: parts.Validation, ValidationRows: int(parts.Rows.Validation),
 	}, func(p trainer.Progress) { beat.progress(p) })
@@ -186,10 +186,18 @@ func deviceName(held []device.Device) string {
 func trainingColumns(s *spec.Spec, parts table.Prepared) []table.Wanted {
 	columns := featureColumns(parts)
 	columns = append(columns, table.Wanted{Name: s.Data.Target.Column, Kind: table.Categorical})
-	if s.Data.Weight != "" {
-		columns = append(columns, table.Wanted{Name: s.Data.Weight, Kind: table.Numeric})
+	if weight := weightOf(s, parts); weight != "" {
+		columns = append(columns, table.Wanted{Name: weight, Kind: table.Numeric})
 	}
 	return columns
+}
+
+// weightOf is the column of weights to learn with: one that was computed, or the spec's.
+func weightOf(s *spec.Spec, parts table.Prepared) string {
+	if parts.Weight != "" {
+		return parts.Weight
+	}
+	return s.Data.Weight
 }
 
 func featureColumns(parts table.Prepared) []table.Wanted {

@@ -167,6 +167,7 @@ func (l *lifecycle) admit(ctx workflow.Context) error {
 	}
 	l.evidence.Model, l.evidence.Spec = admitted.Plan.Model, admitted.Spec
 	l.progress.identify(ctx, admitted.Plan.Model)
+	l.expectMitigation()
 	if !l.plan.Program && !l.plan.Metrics {
 		return nil
 	}
@@ -206,6 +207,9 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 		return nil, err
 	}
 	e.Prepared = prepared.Prepared
+	if err := l.reweigh(ctx); err != nil {
+		return nil, err
+	}
 	trained, err := l.train(ctx)
 	if err != nil {
 		return nil, err
@@ -243,6 +247,9 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 	e := &l.evidence
 	input := stage.AuditInput{Spec: e.Spec, Prepared: e.Prepared, Model: e.ModelArtifact}
 	input.MetricCode = e.MetricCode
+	if err := l.chooseThresholds(ctx, &input); err != nil {
+		return nil, err
+	}
 	if refusal, err := l.evaluate(ctx, &input); err != nil || refusal != nil {
 		return refusal, err
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/spec"
@@ -18,9 +19,19 @@ type progress struct {
 func newProgress(id string) *progress {
 	p := &progress{status: Status{Lifecycle: id}}
 	for _, name := range stage.Order {
-		p.status.Stages = append(p.status.Stages, StageStatus{Stage: name, State: Waiting})
+		if !slices.Contains(stage.Optional, name) {
+			p.status.Stages = append(p.status.Stages, StageStatus{Stage: name, State: Waiting})
+		}
 	}
 	return p
+}
+
+// expect puts an optional stage in its place.
+func (p *progress) expect(name stage.Name) {
+	at := slices.IndexFunc(p.status.Stages, func(s StageStatus) bool {
+		return slices.Index(stage.Order, s.Stage) > slices.Index(stage.Order, name)
+	})
+	p.status.Stages = slices.Insert(p.status.Stages, at, StageStatus{Stage: name, State: Waiting})
 }
 
 // status answers the status query.

@@ -170,10 +170,18 @@ func (e *evaluator) evaluate(t task) error {
 	opt := stats.Options{Threshold: e.Threshold, Level: e.Level, Replicates: e.Replicates, Seed: e.Seed}
 	switch e.Task {
 	case stats.Binary:
+		cut := e.Cut
 		if t.champion {
-			opt.Threshold = e.oldThreshold()
+			opt.Threshold, cut = e.oldThreshold(), e.OldCut
 		}
-		r, err := e.binary(e.sample(t.score, t.rows, 1), opt, t.curves)
+		s := e.sample(t.score, t.rows, 1)
+		if cut != nil {
+			s.Cut = make([]float64, len(t.rows))
+			for k, i := range t.rows {
+				s.Cut[k] = cut[i]
+			}
+		}
+		r, err := e.binary(s, opt, t.curves)
 		t.into.Binary = &r
 		return err
 	case stats.Multiclass:

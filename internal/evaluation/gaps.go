@@ -17,11 +17,18 @@ type gap struct {
 }
 
 var gaps = map[string]gap{
-	fairness.DemographicParityDifference: {[]string{stats.SelectionRate}, false},
-	fairness.DemographicParityRatio:      {[]string{stats.SelectionRate}, true},
-	fairness.EqualizedOddsDifference:     {[]string{stats.Recall, stats.FPR}, false},
-	fairness.EqualizedOddsRatio:          {[]string{stats.Recall, stats.FPR}, true},
-	fairness.EqualOpportunityDifference:  {[]string{stats.Recall}, false},
+	fairness.DemographicParityDifference:  {[]string{stats.SelectionRate}, false},
+	fairness.DemographicParityRatio:       {[]string{stats.SelectionRate}, true},
+	fairness.EqualizedOddsDifference:      {[]string{stats.Recall, stats.FPR}, false},
+	fairness.EqualizedOddsRatio:           {[]string{stats.Recall, stats.FPR}, true},
+	fairness.EqualOpportunityDifference:   {[]string{stats.Recall}, false},
+	fairness.EqualOpportunityRatio:        {[]string{stats.Recall}, true},
+	fairness.PredictiveParityDifference:   {[]string{stats.Precision}, false},
+	fairness.PredictiveParityRatio:        {[]string{stats.Precision}, true},
+	fairness.PredictiveEqualityDifference: {[]string{stats.FPR}, false},
+	fairness.PredictiveEqualityRatio:      {[]string{stats.FPR}, true},
+	fairness.AccuracyDifference:           {[]string{stats.Accuracy}, false},
+	fairness.AccuracyRatio:                {[]string{stats.Accuracy}, true},
 }
 
 // labels reports whether the gap needs the rows' labels.
@@ -37,6 +44,7 @@ type groupCells struct {
 	names  []string
 	cells  [][]cell // by group
 	counts []int    // of all cells, group by group
+	small  []string // groups with too few rows to be compared, each with its number of rows
 	from   int
 }
 
@@ -58,6 +66,10 @@ func (s *Source) groupCells(slice gate.Slice, labels bool) *groupCells {
 	}
 	g := &groupCells{from: from}
 	for _, group := range x.divide(columns, rows) {
+		if len(group.rows) < s.options.MinGroup {
+			g.small = append(g.small, fmt.Sprintf("%s (%d)", group.name(), len(group.rows)))
+			continue
+		}
 		g.names = append(g.names, group.name())
 		g.cells = append(g.cells, x.count(group.rows, labels))
 	}
@@ -80,17 +92,13 @@ func (s *Source) whole() *part {
 	return found.part
 }
 
-// extremes are the groups at the ends of the share that makes the gap.
-type extremes struct{ low, high tally }
-
 // counter computes a gap of one model from counts of the cells, group by group.
 type counter struct {
-	ratio   bool
-	shares  []groupShare
-	want    []int // in how many groups each share has a value among all rows: resamples must compare the same groups
-	reason  string
-	value   float64
-	extreme extremes
+	ratio  bool
+	shares []groupShare
+	want   []int // in how many groups each share has a value among all rows: resamples must compare the same groups
+	reason string
+	value  float64
 }
 
 // groupShare is which cells count in a share, and which of these are successes, with room for a tally of each group.
@@ -101,7 +109,8 @@ type groupShare struct {
 	tallies         []tally
 }
 
-func (c *groupCells) counter(g gap, old bool) *counter {
+// counter counts what a gap of one model is made of; class is the one that the shares speak of.
+func (c *groupCells) counter(g gap, old bool, class int32) *counter {
 	out := &counter{ratio: g.ratio}
 	for _, name := range g.shares {
 		s, _ := shareNamed(name)
@@ -113,8 +122,8 @@ func (c *groupCells) counter(g gap, old bool) *counter {
 					predicted = cell.old
 				}
 				gs.group = append(gs.group, group)
-				gs.counts = append(gs.counts, s.counts(cell.truth, predicted, 1))
-				gs.success = append(gs.success, s.success(cell.truth, predicted, 1))
+				gs.counts = append(gs.counts, s.counts(cell.truth, predicted, class))
+				gs.success = append(gs.success, s.success(cell.truth, predicted, class))
 			}
 		}
 		known := 0
@@ -125,9 +134,12 @@ func (c *groupCells) counter(g gap, old bool) *counter {
 		}
 		out.shares, out.want = append(out.shares, gs), append(out.want, max(known, 2))
 	}
-	out.value, out.extreme, out.reason = out.of(c.counts)
+	out.value, out.reason = out.of(c.counts)
 	if len(c.cells) < 2 {
 		out.reason = "there are fewer than two groups with rows"
+		if len(c.small) > 0 {
+			out.reason = "fewer than two groups have enough rows to be compared; too small: " + listed(c.small)
+		}
 	}
 	return out
 }
@@ -149,116 +161,115 @@ func (s *groupShare) count(counts []int) []tally {
 }
 
 // of is the gap when the cells have so many rows, or the reason why there is none.
-func (c *counter) of(counts []int) (value float64, at extremes, reason string) {
+func (c *counter) of(counts []int) (value float64, reason string) {
 	for k := range c.shares {
 		share := &c.shares[k]
-		var e extremes
+		var low, high tally
 		known := 0
 		for _, t := range share.count(counts) {
 			if t.n == 0 {
 				continue
 			}
-			if known == 0 || t.share() < e.low.share() {
-				e.low = t
+			if known == 0 || t.share() < low.share() {
+				low = t
 			}
-			if known == 0 || t.share() > e.high.share() {
-				e.high = t
+			if known == 0 || t.share() > high.share() {
+				high = t
 			}
 			known++
 		}
 		if known < c.want[k] {
-			return 0, at, fmt.Sprintf("fewer than two groups have a %s", share.name)
+			return 0, fmt.Sprintf("fewer than two groups have a %s", share.name)
 		}
-		v := e.high.share() - e.low.share()
+		v := high.share() - low.share()
 		if c.ratio {
-			if e.high.successes == 0 {
-				return 0, at, fmt.Sprintf("the %s is zero in every group, so there is no ratio", share.name)
+			if high.successes == 0 {
+				return 0, fmt.Sprintf("the %s is zero in every group, so there is no ratio", share.name)
 			}
-			v = e.low.share() / e.high.share()
+			v = low.share() / high.share()
 		}
 		if k == 0 || c.ratio && v < value || !c.ratio && v > value {
-			value, at = v, e
+			value = v
 		}
 	}
-	return value, at, ""
+	return value, ""
 }
 
 func (t tally) share() float64 { return float64(t.successes) / float64(t.n) }
 
-// gap measures how far the groups of a column are apart. A group whose share is 0 or 1 has it in every resample, as if it were
-// known for certain; then the interval is from the intervals of the groups at the ends.
+// gap measures how far the groups of a column are apart. The true gap is that of the two groups which truly are furthest apart, so
+// that the upper limit is that of one pair; the lower limit holds for all pairs together, so that alike groups are told apart no
+// more often than stated, however many there are: see fairness.GapOfShares.
 func (s *Source) gap(q quantity) (measure, error) {
 	g := gaps[q.Metric]
 	c := s.groupCells(q.Slice, g.labels())
-	one := c.counter(g, q.Which == gate.Old)
+	one := c.counter(g, q.Which == gate.Old, q.class)
 	if one.reason != "" {
 		return noValue(sum(c.counts), one.reason), nil
 	}
-	if at := one.extreme; at.low.successes == 0 || at.high.successes == at.high.n {
-		return g.ends(at, one.value, c.from), nil
+	assumption := assumePairs
+	if len(c.small) > 0 {
+		assumption += " Left out for want of rows: " + listed(c.small) + "."
 	}
-	return ofExtremes(s.resampled(c.counts, c.from, func(counts []int) (float64, bool) {
-		v, _, reason := one.of(counts)
-		return v, reason == ""
-	})), nil
+	return func(tail float64) gate.Measurement {
+		e := stats.Estimate{Value: one.value, Level: level(tail), Method: fairness.MethodPairs, N: sum(c.counts)}
+		// The worst of several shares: the lower limit holds for all of them together, the upper one for that which is the worst.
+		e.Low, _ = one.limits(tail / float64(len(one.shares)))
+		_, e.High = one.limits(tail)
+		return gate.Measurement{Estimate: e, Tail: tail, Assumption: assumption, RowsFor: rowsByRoot(halfWidth(e), c.from)}
+	}, nil
+}
+
+// assumePairs is what the limits of a gap rest on.
+const assumePairs = "The pairs of groups are compared by score intervals, which are close to exact for groups of some tens of rows."
+
+// limits are the outermost of the shares' limits.
+func (c *counter) limits(tail float64) (low, high float64) {
+	for k, share := range c.shares {
+		var successes, n []int
+		for _, t := range share.tallies {
+			if t.n > 0 {
+				successes, n = append(successes, t.successes), append(n, t.n)
+			}
+		}
+		_, l, h, _, _, _ := fairness.GapOfShares(successes, n, c.ratio, tail)
+		if k == 0 || c.ratio && l < low || !c.ratio && l > low {
+			low = l
+		}
+		if k == 0 || c.ratio && h < high || !c.ratio && h > high {
+			high = h
+		}
+	}
+	return low, high
 }
 
 // pairedGap is the candidate's gap less the champion's, both in the same resamples.
 func (s *Source) pairedGap(q quantity) (measure, error) {
 	g := gaps[q.Metric]
 	c := s.groupCells(q.Slice, g.labels())
-	one, other := c.counter(g, false), c.counter(g, true)
+	one, other := c.counter(g, false, q.class), c.counter(g, true, q.class)
 	if reason := cmp.Or(one.reason, other.reason); reason != "" {
 		return noValue(sum(c.counts), reason), nil
 	}
-	return ofExtremes(s.resampled(c.counts, c.from, func(counts []int) (float64, bool) {
-		v, _, reason := one.of(counts)
+	of := s.resampled(c.counts, c.from, func(counts []int) (float64, bool) {
+		v, reason := one.of(counts)
 		if reason != "" {
 			return 0, false
 		}
-		w, _, reason := other.of(counts)
+		w, reason := other.of(counts)
 		return v - w, reason == ""
-	})), nil
-}
-
-// assumeExtremes is what a gap rests on beside its method.
-const assumeExtremes = "The groups at the ends differ from the others by more than chance: the largest of many chance differences lies too high."
-
-// ofExtremes adds what the largest of several differences rests on.
-func ofExtremes(of measure) measure {
+	})
 	return func(tail float64) gate.Measurement {
 		m := of(tail)
 		if m.Defined() {
 			m.Assumption += " " + assumeExtremes
 		}
 		return m
-	}
+	}, nil
 }
 
-// MethodWilsonLimits is the interval of a ratio of two shares from their Wilson intervals: lower limit over upper limit to upper
-// over lower, which covers at no less than the level of both together.
-const MethodWilsonLimits = fairness.MethodWilsonLimits
-
-// ends is the interval from the two groups at the ends alone.
-func (g gap) ends(at extremes, value float64, from int) measure {
-	one, two := scoreMeasure(at.high, from, ""), scoreMeasure(at.low, from, "")
-	if !g.ratio {
-		d := independent(one, two)
-		return func(tail float64) gate.Measurement {
-			m := d(tail)
-			m.Low = max(m.Low, 0)
-			return m
-		}
-	}
-	return func(tail float64) gate.Measurement {
-		high, low := one(tail), two(tail)
-		e := stats.Estimate{
-			Value: value, Low: low.Low / high.High, High: min(low.High/high.Low, 1),
-			Level: level(tail), Method: MethodWilsonLimits, N: at.high.n + at.low.n,
-		}
-		return gate.Measurement{Estimate: e, Tail: tail, Assumption: assumeOthers, RowsFor: rowsByRoot(halfWidth(e), from)}
-	}
-}
+// assumeExtremes is what the difference of two gaps rests on beside its method.
+const assumeExtremes = "The groups at the ends differ from the others by more than chance: the largest of many chance differences lies too high."
 
 func sum(counts []int) int {
 	total := 0

@@ -25,8 +25,8 @@ func newIndex(p Predictions) *index {
 	for _, name := range sortedNames(p.Groups) {
 		x.columns[name] = newColumn(p.Groups[name])
 	}
-	x.new = x.classes(p.Score, p.Threshold)
-	x.old = x.classes(p.Old, p.oldThreshold())
+	x.new = x.classes(p.Score, p.Cut, p.Threshold)
+	x.old = x.classes(p.Old, p.OldCut, p.oldThreshold())
 	return x
 }
 
@@ -54,12 +54,15 @@ func newColumn(groups []string) column {
 	return c
 }
 
-func (x *index) classes(score []float64, threshold float64) []int32 {
+func (x *index) classes(score, cut []float64, threshold float64) []int32 {
 	if score == nil || x.Task == stats.Regression {
 		return nil
 	}
 	predicted := make([]int32, x.N())
 	for i := range predicted {
+		if cut != nil {
+			threshold = cut[i]
+		}
 		switch {
 		case x.Task == stats.Multiclass:
 			predicted[i] = int32(stats.MostProbable(x.scores(score, i)))

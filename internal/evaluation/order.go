@@ -7,6 +7,7 @@ func (x *index) sorted() *index {
 	order := ascending(x.Score)
 	p := x.Predictions
 	p.Row, p.Y, p.Score, p.Old, p.Known = pick(p.Row, order), pick(p.Y, order), pick(p.Score, order), pick(p.Old, order), pick(p.Known, order)
+	p.Cut, p.OldCut = pick(p.Cut, order), pick(p.OldCut, order)
 	p.Groups, p.Own, p.OwnOld = nil, nil, nil // the codes are what is read
 	s := &index{Predictions: p, columns: make(map[string]column, len(x.columns)), new: pick(x.new, order), old: pick(x.old, order)}
 	for name, c := range x.columns {

@@ -39,6 +39,9 @@ type Predictions struct {
 	Threshold    float64  // binary: predicted positive iff score >= Threshold, in [0, 1]
 	OldThreshold *float64 // the champion's, nil when it is the same
 
+	// Where thresholds differ by group: the score from which each row is predicted positive; nil: Threshold, or OldThreshold.
+	Cut, OldCut []float64
+
 	Groups map[string][]string // by column, the name of each row's group
 	Known  []Knowledge         // nil: the label of every row is known and every row is representative
 
@@ -92,7 +95,19 @@ func (p Predictions) validate() error {
 	if err := p.validateScores(p.Old, "the champion"); err != nil {
 		return err
 	}
-	return errors.Join(p.validateOwn(p.Own), p.validateOwn(p.OwnOld))
+	return errors.Join(p.validateCut(p.Cut), p.validateCut(p.OldCut), p.validateOwn(p.Own), p.validateOwn(p.OwnOld))
+}
+
+func (p Predictions) validateCut(cut []float64) error {
+	if cut != nil && p.Task != stats.Binary {
+		return fmt.Errorf("task %s has cuts; expected these for task %s only", p.Task, stats.Binary)
+	}
+	for i, c := range cut {
+		if math.IsNaN(c) {
+			return fmt.Errorf("row %d: its cut is no number; find the thresholds by group again", p.Row[i])
+		}
+	}
+	return nil
 }
 
 func (p Predictions) validateTask() error {
@@ -141,6 +156,12 @@ func (p Predictions) validateLengths() error {
 	}
 	if p.Known != nil {
 		errs = append(errs, check("notes on what is known", len(p.Known), p.N()))
+	}
+	if p.Cut != nil {
+		errs = append(errs, check("cuts", len(p.Cut), p.N()))
+	}
+	if p.OldCut != nil {
+		errs = append(errs, check("cuts of the champion", len(p.OldCut), p.N()))
 	}
 	for _, name := range sortedNames(p.Groups) {
 		errs = append(errs, check(fmt.Sprintf("groups of %q", name), len(p.Groups[name]), p.N()))

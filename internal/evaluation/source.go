@@ -19,6 +19,7 @@ const DefaultReplicates = 2000
 type SourceOptions struct {
 	Seed       uint64           // of resampling
 	Replicates int              // resamples, at least 200; 0 means 2,000
+	MinGroup   int              // groups with fewer rows take no part in gaps between groups, and are named; 0: all do
 	Ranges     map[string]Range // of the user's own metrics that declare both ends
 	New        Figures          // of the candidate
 	Old        Figures          // of the champion

@@ -116,7 +116,7 @@ func tally(s stats.Sample, a Attribute, threshold float64) (names []string, cell
 		if s.Y[i] {
 			c += 2
 		}
-		if s.Score[i] >= threshold {
+		if s.Predicted(i, threshold) {
 			c++
 		}
 		cell[i] = uint16(c)

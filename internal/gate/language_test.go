@@ -51,7 +51,7 @@ func TestMetricsOfTasks(t *testing.T) {
 		{"d < 0.5", stats.Regression, "disagreement is not defined for regression"},
 		{"rmse < 5", stats.Binary, "rmse is not defined for binary; expected one of accuracy,"},
 		{"kappa > 0.5", stats.Binary, "kappa is not defined for binary"},
-		{"demographic_parity_ratio[sex] > 0.8", stats.Multiclass, "demographic_parity_ratio is not defined for multiclass; expected one of accuracy, auc(...), log_loss"},
+		{"demographic_parity_ratio[sex] > 0.8", stats.Multiclass, "demographic_parity_ratio is of one class, and the model tells several apart; name one, as in demographic_parity_ratio(setosa)"},
 		{"recall > 0.5", stats.Multiclass, "recall is of one class, and the model tells several apart; name one, as in recall(setosa)"},
 		{"recall(setoza) > 0.5", stats.Multiclass, `recall(setoza) speaks of a class that there is not; did you mean "setosa"?`},
 		{"recall(setosa) > 0.5", stats.Binary, "recall(setosa) names a class, which only models of several classes have; write it without one"},

@@ -125,7 +125,6 @@ func catalogue() []Metric {
 	several := map[stats.Task]form{stats.Multiclass: whole}
 	classes := map[stats.Task]form{stats.Binary: whole, stats.Multiclass: whole}
 	number := map[stats.Task]form{stats.Regression: whole}
-	binary := map[stats.Task]form{stats.Binary: whole}
 
 	all = append(all, Metric{Name: stats.Disagreement, Scope: ScopeGate, Subject: OfRows, Kind: Share, tasks: classes, usual: unit})
 	for _, name := range []string{stats.PrecisionMacro, stats.RecallMacro, stats.F1Macro, stats.F1Weighted, stats.AUCMacro} {
@@ -139,8 +138,8 @@ func catalogue() []Metric {
 		Metric{Name: stats.R2, Scope: ScopeGate, Subject: OfRows, Kind: Other, tasks: number, usual: span{math.Inf(-1), 1}},
 		Metric{Name: stats.MeanError, Scope: ScopeGate, Subject: OfRows, Kind: Mean, tasks: number, usual: anything},
 	)
-	for _, name := range fairness.MetricNames() {
-		all = append(all, Metric{Name: name, Scope: ScopeGate, Subject: OfGaps, Kind: Other, tasks: binary, usual: unit})
+	for _, name := range fairness.GapNames() {
+		all = append(all, Metric{Name: name, Scope: ScopeGate, Subject: OfGaps, Kind: Other, tasks: gapsOf(name), usual: unit})
 	}
 	for _, name := range privacy.MetricNames() {
 		m := Metric{Name: name, Scope: ScopeGate, Subject: OfTable, Kind: Counted, usual: unit, newModel: true}
@@ -159,6 +158,15 @@ func catalogue() []Metric {
 		Metric{Name: ErrorRate, Scope: ScopeRollout, Subject: OfTable, Kind: Share, usual: unit, newModel: true},
 		Metric{Name: LatencyMean, Scope: ScopeRollout, Subject: OfTable, Kind: Mean, usual: positive, newModel: true},
 	)
+}
+
+// gapsOf says which models have a gap: of a model that tells several classes apart, each class has its own, but for the gap of
+// its accuracy.
+func gapsOf(name string) map[stats.Task]form {
+	if name == fairness.AccuracyDifference || name == fairness.AccuracyRatio {
+		return map[stats.Task]form{stats.Binary: whole, stats.Multiclass: whole}
+	}
+	return map[stats.Task]form{stats.Binary: whole, stats.Multiclass: byClass}
 }
 
 // classification is a metric that binary classifiers have.

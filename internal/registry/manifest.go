@@ -31,6 +31,7 @@ type Manifest struct {
 	TestData      artifact.Ref `json:"test_data,omitzero"`
 	ModelArtifact artifact.Ref `json:"model_artifact,omitzero"`
 	ModelManifest artifact.Ref `json:"model_manifest,omitzero"`
+	Thresholds    artifact.Ref `json:"thresholds,omitzero"`  // by group, a mitigation.Rule: whoever acts on scores applies them
 	Predictions   artifact.Ref `json:"predictions,omitzero"` // on the test data
 	Evaluation    artifact.Ref `json:"evaluation,omitzero"`
 	Fairness      artifact.Ref `json:"fairness,omitzero"`

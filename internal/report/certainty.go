@@ -8,6 +8,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/explain"
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -99,7 +100,7 @@ var intervalMethods = map[string]string{
 	stats.MethodBCa:                 "interval from resamples of the rows, corrected for their skew (BCa bootstrap, Efron, 1987)",
 	stats.MethodBootstrapNormal:     "normal interval with the spread of resamples of the rows (bootstrap)",
 	evaluation.MethodExactJaccard:   "exact interval of a share (Clopper and Pearson, 1934), turned into one of F1",
-	evaluation.MethodWilsonLimits:   "interval of a ratio from the score intervals of both shares",
+	fairness.MethodPairs:            "interval of the gap between the groups at the ends, from all pairs of groups together",
 	gate.MethodArithmetic:           "ends of several intervals added up",
 	explain.IntervalMethod:          "interval of a mean over shuffles (Student’s t)",
 }

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/assay-ml/assay/internal/evaluation"
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -226,7 +227,7 @@ func TestMethodAndAssumptionStandBesideTheCondition(t *testing.T) {
 		stats.MethodWilson, stats.MethodClopperPearson, stats.MethodDeLong, stats.MethodDeLongLogit, stats.MethodWilsonMinClass, stats.MethodWilsonJaccard, stats.MethodNewcombe,
 		stats.MethodStudent, stats.MethodBootstrap, stats.MethodExact, stats.MethodBennettDisagreement, stats.MethodNewcombePaired, stats.MethodExactDifference,
 		stats.MethodDeLongPaired, stats.MethodBennettPairs, stats.MethodEmpiricalBernstein, stats.MethodHoeffding, stats.MethodOrderStatistics, stats.MethodBCa,
-		stats.MethodBootstrapNormal, evaluation.MethodExactJaccard, evaluation.MethodWilsonLimits, gate.MethodArithmetic,
+		stats.MethodBootstrapNormal, evaluation.MethodExactJaccard, fairness.MethodPairs, gate.MethodArithmetic,
 	} {
 		require.Contains(t, intervalMethods, method)
 	}

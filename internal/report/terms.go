@@ -50,11 +50,18 @@ var terms = map[string]term{
 
 	stats.Disagreement: {"Share of rows on which candidate and serving version differ", asPercent, 0},
 
-	fairness.DemographicParityDifference: {"Demographic parity difference", asPoints, -1},
-	fairness.DemographicParityRatio:      {"Demographic parity ratio", asDecimal, 1},
-	fairness.EqualizedOddsDifference:     {"Equalized odds difference", asPoints, -1},
-	fairness.EqualizedOddsRatio:          {"Equalized odds ratio", asDecimal, 1},
-	fairness.EqualOpportunityDifference:  {"Equal opportunity difference", asPoints, -1},
+	fairness.DemographicParityDifference:  {"Demographic parity difference", asPoints, -1},
+	fairness.DemographicParityRatio:       {"Demographic parity ratio", asDecimal, 1},
+	fairness.EqualizedOddsDifference:      {"Equalized odds difference", asPoints, -1},
+	fairness.EqualizedOddsRatio:           {"Equalized odds ratio", asDecimal, 1},
+	fairness.EqualOpportunityDifference:   {"Equal opportunity difference", asPoints, -1},
+	fairness.EqualOpportunityRatio:        {"Equal opportunity ratio", asDecimal, 1},
+	fairness.PredictiveParityDifference:   {"Predictive parity difference", asPoints, -1},
+	fairness.PredictiveParityRatio:        {"Predictive parity ratio", asDecimal, 1},
+	fairness.PredictiveEqualityDifference: {"Predictive equality difference", asPoints, -1},
+	fairness.PredictiveEqualityRatio:      {"Predictive equality ratio", asDecimal, 1},
+	fairness.AccuracyDifference:           {"Difference in accuracy", asPoints, -1},
+	fairness.AccuracyRatio:                {"Ratio of accuracies", asDecimal, 1},
 
 	privacy.MetricKAnonymity:  {"k-anonymity", asCount, 1},
 	privacy.MetricUniqueShare: {"Share of unique rows", asPercent, -1},

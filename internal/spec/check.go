@@ -18,6 +18,8 @@ func (d *decoder) check(s *Spec) {
 		d.checkExpectation(e, index("data.expect", i))
 	}
 	d.checkTraining(s)
+	d.checkFairness(s)
+	d.checkMitigation(s)
 	d.checkGates(s)
 	d.checkConditions(s)
 	d.checkReview(s.Review)

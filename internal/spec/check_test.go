@@ -48,6 +48,12 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"uri: rows.csv", `uri: rows.csv, csv: {header: false, columns: [a, b, a]}`, `data.source.csv.columns[2]: found "a" a second time; expected every element once`},
 		{"uri: rows.csv", `uri: rows.csv, csv: {header: "no"}`, `data.source.csv.header: found "no"; expected true or false`},
 
+		// fairness and mitigation
+		{"rollout:", "mitigation: {reweighing: [region]}\nrollout:", `mitigation.reweighing[0]: found "region", which is not protected`},
+		{"{train: 0.6, validation: 0.2, test: 0.2}", "{train: 0.8, test: 0.2}\nmitigation: {thresholds: {column: sex, constraint: equalized_odds}}", `mitigation.thresholds: found it without validation rows`},
+		{"rollout:", "fairness: {reference: [{column: sex, group: a}, {column: sex, group: b}]}\nrollout:", `fairness.reference[1].column: found "sex" a second time`},
+		{"rollout:", "fairness: {strata: [approved]}\nrollout:", `fairness.strata[0]: found "approved", which is the target column`},
+
 		// columns
 		{`positive: "yes"`, "positive: 1", `data.target.positive: found the number 1; expected a text that is not empty; if this is meant, put it in quotes: "1"`},
 		{"protected: [sex]", "protected: [approved]", `9:15: data.protected[0]: found "approved", which is the target column; take it out`},
@@ -182,7 +188,6 @@ func TestFieldsThatAreNotAvailableYet(t *testing.T) {
 		{"rollout:", "monitor: {performance: {metric: auc}}\nrollout:", "monitor.performance"},
 		{"rollout:", "retrain: {when: {any: [drift, {new_rows: 10000}]}}\nrollout:", "retrain.when.any[].new_rows"},
 		{"rollout:", "retrain: {when: {any: [{schedule: \"0 3 * * 1\"}]}}\nrollout:", "retrain.when.any[].schedule"},
-		{"rollout:", "fairness: {metrics: []}\nrollout:", "fairness"},
 		{"rollout:", "privacy: {budget: {epsilon: 1}}\nrollout:", "privacy.budget"},
 	} {
 		lines := strings.Join(refused(t, change(t, c.old, c.new)), "\n")

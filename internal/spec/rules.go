@@ -103,6 +103,8 @@ var rules = []rule{
 	plain("Spec.data", "Where examples come from and how they are read.").must(),
 	plain("Spec.train", "The trainer, its parameters and where it runs.").must(),
 	plain("Spec.serve", "With trainer: command, the server that answers for the model."),
+	plain("Spec.fairness", "How protected groups are formed and what they are compared with."),
+	plain("Spec.mitigation", "What is done against differences between groups."),
 	plain("Spec.evaluate", "How scores become decisions and which slices are reported."),
 	plain("Spec.privacy", "Which columns could identify a person together."),
 	plain("Spec.gates", "Conditions a candidate must meet before people are asked."),
@@ -222,6 +224,29 @@ var rules = []rule{
 	name("EarlyStop.by", "Field of the program's output that counts what a trial used, such as epoch; otherwise how often it reported the metric."),
 	number("EarlyStop.first", "Where trials are compared first, counted in by.", 1, 1e9).otherwise(1),
 	number("EarlyStop.factor", "They are compared at first, first*factor, first*factor^2 and so on; the best 1/factor go on.", 2, 100).otherwise(3),
+
+	plain("Fairness.bands", "Groups of protected columns of numbers, such as ages.").nonEmpty(),
+	plain("Fairness.reference", "The group that the others of a column are compared with; otherwise its largest.").nonEmpty(),
+	plain("Fairness.population", "Who the model is for, by protected columns: the data is compared with it.").nonEmpty(),
+	names("Fairness.strata", "Columns whose values people are compared within, for the conditional demographic disparity."),
+
+	name("Bands.column", "The protected column.").must(),
+	rule{field: "Bands.from", says: "Where a band begins, in rising order; the numbers below the first make a band as well.", required: true, filled: true, distinct: true, least: -infinity, most: infinity},
+
+	name("Reference.column", "The protected column.").must(),
+	argument("Reference.group", "Name of the group; of a column with bands, such as 25 to under 45.").must(),
+
+	name("Population.column", "The protected column.").must(),
+	plain("Population.groups", "Its groups with their shares, which sum to 1.").nonEmpty().must(),
+
+	argument("GroupShare.group", "Name of the group.").must(),
+	number("GroupShare.share", "Its share of the population.", 0, 1).must(),
+
+	names("Mitigation.reweighing", "Protected columns: rows are weighed in training so that groups and label are independent."),
+	plain("Mitigation.thresholds", "A threshold for each group of a protected column, chosen on the validation part; in some uses of a model the law forbids it."),
+	name("GroupThresholds.column", "The protected column.").must(),
+	choice("GroupThresholds.constraint", "What is made as equal between groups as thresholds can: the share predicted positive, the share of the positive found, or this and the share of the negative taken for positive.",
+		nil, ConstraintDemographicParity, ConstraintEqualOpportunity, ConstraintEqualizedOdds).must(),
 
 	number("Evaluate.threshold", "A row is predicted positive when its score is at least this.", 0, 1).otherwise(0.5),
 	names("Evaluate.slices", "Columns whose values are reported one by one, besides the protected ones."),

@@ -14,21 +14,23 @@ const (
 
 // Spec describes one model's life.
 type Spec struct {
-	APIVersion string   `json:"apiVersion" yaml:"apiVersion"`
-	Kind       string   `json:"kind" yaml:"kind"`
-	Model      string   `json:"model" yaml:"model"` // lower-case letters, digits and hyphens
-	Owner      string   `json:"owner" yaml:"owner"`
-	Purpose    string   `json:"purpose" yaml:"purpose"` // what it is for, and what it is not for
-	Data       Data     `json:"data" yaml:"data"`
-	Train      Train    `json:"train" yaml:"train"`
-	Serve      *Serve   `json:"serve,omitempty" yaml:"serve,omitempty"` // with train.trainer command, and only then
-	Evaluate   Evaluate `json:"evaluate,omitzero" yaml:"evaluate,omitempty"`
-	Privacy    Privacy  `json:"privacy,omitzero" yaml:"privacy,omitempty"`
-	Gates      Gates    `json:"gates,omitzero" yaml:"gates,omitempty"`
-	Review     Review   `json:"review" yaml:"review"`
-	Rollout    Rollout  `json:"rollout,omitzero" yaml:"rollout,omitempty"`
-	Monitor    Monitor  `json:"monitor,omitzero" yaml:"monitor,omitempty"`
-	Retrain    Retrain  `json:"retrain,omitzero" yaml:"retrain,omitempty"`
+	APIVersion string     `json:"apiVersion" yaml:"apiVersion"`
+	Kind       string     `json:"kind" yaml:"kind"`
+	Model      string     `json:"model" yaml:"model"` // lower-case letters, digits and hyphens
+	Owner      string     `json:"owner" yaml:"owner"`
+	Purpose    string     `json:"purpose" yaml:"purpose"` // what it is for, and what it is not for
+	Data       Data       `json:"data" yaml:"data"`
+	Train      Train      `json:"train" yaml:"train"`
+	Serve      *Serve     `json:"serve,omitempty" yaml:"serve,omitempty"` // with train.trainer command, and only then
+	Fairness   Fairness   `json:"fairness,omitzero" yaml:"fairness,omitempty"`
+	Mitigation Mitigation `json:"mitigation,omitzero" yaml:"mitigation,omitempty"`
+	Evaluate   Evaluate   `json:"evaluate,omitzero" yaml:"evaluate,omitempty"`
+	Privacy    Privacy    `json:"privacy,omitzero" yaml:"privacy,omitempty"`
+	Gates      Gates      `json:"gates,omitzero" yaml:"gates,omitempty"`
+	Review     Review     `json:"review" yaml:"review"`
+	Rollout    Rollout    `json:"rollout,omitzero" yaml:"rollout,omitempty"`
+	Monitor    Monitor    `json:"monitor,omitzero" yaml:"monitor,omitempty"`
+	Retrain    Retrain    `json:"retrain,omitzero" yaml:"retrain,omitempty"`
 }
 
 // Data says where examples come from and how they are to be read.

@@ -25,6 +25,7 @@ type Rival struct {
 	Version   int          `json:"version,omitempty"`   // 0: no version serves
 	Scores    artifact.Ref `json:"scores,omitzero"`     // its answers on the candidate's test rows; absent when it could not be asked
 	Threshold *float64     `json:"threshold,omitempty"` // of its own spec; nil: as the candidate's
+	Rule      artifact.Ref `json:"rule,omitzero"`       // its thresholds by group, a mitigation.Rule
 	Note      string       `json:"note,omitempty"`      // why it could not be asked
 }
 

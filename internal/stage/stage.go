@@ -19,7 +19,9 @@ const (
 	Ingest   Name = "ingest"
 	Validate Name = "validate"
 	Prepare  Name = "prepare"
+	Reweigh  Name = "reweigh" // only when the spec asks for it
 	Train    Name = "train"
+	Cut      Name = "thresholds" // only when the spec asks for thresholds by group
 	Evaluate Name = "evaluate"
 	Fairness Name = "fairness"
 	Explain  Name = "explain"
@@ -31,8 +33,11 @@ const (
 	Rollout  Name = "rollout"
 )
 
-// Order is the order in which a lifecycle goes through its stages.
-var Order = []Name{Admit, Ingest, Validate, Prepare, Train, Evaluate, Fairness, Explain, Privacy, Gate, Dossier, Review, Register, Rollout}
+// Order is the order in which a lifecycle goes through its stages; those of Optional only when its plan has them.
+var Order = []Name{Admit, Ingest, Validate, Prepare, Reweigh, Train, Cut, Evaluate, Fairness, Explain, Privacy, Gate, Dossier, Review, Register, Rollout}
+
+// Optional are the stages that most lifecycles do not have.
+var Optional = []Name{Reweigh, Cut}
 
 // Activity names, as registered with Temporal. They are public API: never renamed.
 const (
@@ -41,9 +46,11 @@ const (
 	ActivityIngest           = "Ingest"
 	ActivityValidate         = "Validate"
 	ActivityPrepare          = "Prepare"
+	ActivityReweigh          = "Reweigh"
 	ActivityTrain            = "Train"
 	ActivityFileTrials       = "FileTrials"
 	ActivityReportSweep      = "ReportSweep"
+	ActivityCut              = "ChooseThresholds"
 	ActivityEvaluate         = "Evaluate"
 	ActivityFairness         = "Fairness"
 	ActivityExplain          = "Explain"
@@ -115,6 +122,9 @@ type Plan struct {
 	TestSet *spec.TestSet `json:"test_set,omitempty"`
 	Labels  *spec.Labels  `json:"labels,omitempty"`
 
+	Reweighing bool `json:"reweighing,omitempty"` // training rows are weighed first
+	Thresholds bool `json:"thresholds,omitempty"` // each group of a column gets its own
+
 	TestSource   bool         `json:"test_source"`
 	Inconclusive string       `json:"inconclusive"`
 	Review       spec.Review  `json:"review"`
@@ -182,6 +192,21 @@ type Prepared struct {
 // Refs are the blobs the answer needs.
 func (a Prepared) Refs() []artifact.Ref { return append([]artifact.Ref{a.Prepared}, a.Parts...) }
 
+// ReweighInput names the parts whose rows are weighed for training.
+type ReweighInput struct {
+	Spec     artifact.Ref `json:"spec"`
+	Prepared artifact.Ref `json:"prepared"`
+}
+
+// Reweighed is the parts with a weight for each row to learn from, and how the weights were found.
+type Reweighed struct {
+	Prepared
+	Report artifact.Ref `json:"report"`
+}
+
+// Refs are the blobs the answer needs.
+func (a Reweighed) Refs() []artifact.Ref { return append(a.Prepared.Refs(), a.Report) }
+
 // AuditInput names what an audit looks at. Fields an audit does not need may be zero.
 type AuditInput struct {
 	Spec        artifact.Ref `json:"spec"`
@@ -192,6 +217,7 @@ type AuditInput struct {
 	Labels      artifact.Ref `json:"labels,omitzero"` // that people have given since the data was read
 
 	MetricCode map[string]artifact.Ref `json:"metric_code,omitempty"` // folders of the user's own metrics, by name
+	Thresholds artifact.Ref            `json:"thresholds,omitzero"`   // JSON of a mitigation.Rule: thresholds by group
 }
 
 // Evaluated is the stored predictions on the test part and the metrics computed from them.
@@ -225,6 +251,8 @@ type Evidence struct {
 	TestSnapshot  artifact.Ref `json:"test_snapshot,omitzero"`
 	Validation    artifact.Ref `json:"validation"`
 	Prepared      artifact.Ref `json:"prepared"`
+	Reweighing    artifact.Ref `json:"reweighing,omitzero"`
+	Thresholds    artifact.Ref `json:"thresholds,omitzero"`
 	ModelArtifact artifact.Ref `json:"model_artifact"`
 	ModelManifest artifact.Ref `json:"model_manifest"`
 	Predictions   artifact.Ref `json:"predictions"`

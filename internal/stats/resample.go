@@ -58,7 +58,7 @@ func resampleRows(s Sample, threshold float64) []resampleRow {
 			rows[i].excess = 1 - p
 			rows[i].cell = 2
 		}
-		if p >= threshold {
+		if s.Predicted(i, threshold) {
 			rows[i].cell++
 		}
 	}

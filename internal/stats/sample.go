@@ -10,6 +10,15 @@ import (
 type Sample struct {
 	Y     []bool
 	Score []float64
+	Cut   []float64 // the score from which each row is predicted positive; nil: the same threshold for all rows
+}
+
+// Predicted reports whether row i is predicted positive: iff its score is at least its own cut, or the threshold.
+func (s Sample) Predicted(i int, threshold float64) bool {
+	if s.Cut != nil {
+		threshold = s.Cut[i]
+	}
+	return s.Score[i] >= threshold
 }
 
 // N is the number of rows.
@@ -22,6 +31,12 @@ func (s Sample) Subset(index []int) Sample {
 	for k, i := range index {
 		sub.Y[k], sub.Score[k] = s.Y[i], s.Score[i]
 	}
+	if s.Cut != nil {
+		sub.Cut = make([]float64, len(index))
+		for k, i := range index {
+			sub.Cut[k] = s.Cut[i]
+		}
+	}
 	return sub
 }
 
@@ -30,6 +45,9 @@ func (s Sample) Subset(index []int) Sample {
 func (s Sample) Validate() error {
 	if len(s.Y) != len(s.Score) {
 		return fmt.Errorf("the sample has %d labels and %d scores; expected one of each per row", len(s.Y), len(s.Score))
+	}
+	if s.Cut != nil && len(s.Cut) != len(s.Y) {
+		return fmt.Errorf("the sample has %d labels and %d cuts; expected a cut for every row, or none", len(s.Y), len(s.Cut))
 	}
 	for i, p := range s.Score {
 		if math.IsNaN(p) || p < 0 || p > 1 {
@@ -57,11 +75,11 @@ type Confusion struct {
 	TN int `json:"tn"` // negative, predicted negative
 }
 
-// Confuse counts the sample's rows; a row is predicted positive iff its score is at least the threshold.
+// Confuse counts the sample's rows; see Predicted.
 func Confuse(s Sample, threshold float64) Confusion {
 	var c Confusion
 	for i, y := range s.Y {
-		switch predicted := s.Score[i] >= threshold; {
+		switch predicted := s.Predicted(i, threshold); {
 		case y && predicted:
 			c.TP++
 		case predicted:

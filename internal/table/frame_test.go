@@ -118,3 +118,23 @@ func TestNumberTextReadsBackAsTheSameNumber(t *testing.T) {
 		require.Equal(r, v+0, back+0)
 	})
 }
+
+func TestAColumnIsAddedToATable(t *testing.T) {
+	store := newStore(t)
+	snap := mustTake(t, store, write(t, "x.csv", "i,t\n3,x\n1,\n2,y\n"))
+	ref, err := WithColumn(t.Context(), store, snap.Data, "w", []float64{0.5, math.NaN(), 2}, small)
+	require.NoError(t, err)
+	again, err := WithColumn(t.Context(), store, snap.Data, "w", []float64{0.5, math.NaN(), 2}, Limits{Threads: 1})
+	require.NoError(t, err)
+	require.Equal(t, ref, again)
+	f, err := ReadFrame(t.Context(), store, ref, []Wanted{{"i", Numeric}, {"t", Categorical}, {"w", Numeric}}, small)
+	require.NoError(t, err)
+	require.Equal(t, []float64{3, 1, 2}, f.Columns[0].Numbers)
+	require.Equal(t, []int32{0, -1, 1}, f.Columns[1].Codes)
+	require.Empty(t, cmp.Diff([]float64{0.5, math.NaN(), 2}, f.Columns[2].Numbers, cmpopts.EquateNaNs()))
+
+	_, err = WithColumn(t.Context(), store, snap.Data, "t", []float64{1, 2, 3}, small)
+	require.ErrorContains(t, err, "the table has a column of this name")
+	_, err = WithColumn(t.Context(), store, snap.Data, "w", []float64{1}, small)
+	require.ErrorContains(t, err, "1 values for 3 rows")
+}

@@ -30,6 +30,10 @@ type Prepared struct {
 	ClassCounts *ClassCounts `json:"class_counts,omitempty"` // of a multiclass target
 	Target      *PartMoments `json:"target,omitempty"`       // of a regression
 	Unlabelled  int64        `json:"unlabelled,omitempty"`   // test rows without the target, where they may lack it
+
+	// Weight is the column of the training and the validation part that holds a weight computed for each row; empty when none
+	// was. It takes the place of the spec's own, which it has in it.
+	Weight string `json:"weight,omitempty"`
 }
 
 // PartCounts counts rows by part.
