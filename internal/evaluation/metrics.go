@@ -3,7 +3,6 @@ package evaluation
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/assay-ml/assay/internal/fairness"
@@ -55,6 +54,8 @@ func (k kind) perClass(metric string) bool {
 	switch k {
 	case ofShare:
 		return metric != stats.Accuracy
+	case ofGroups:
+		return metric != fairness.AccuracyDifference && metric != fairness.AccuracyRatio
 	case ofF1, ofRanks:
 		return true
 	}
@@ -78,7 +79,8 @@ func (s *Source) kindOf(q gate.Quantity) (kind, error) {
 	if _, ok := s.index.Own[q.Metric]; ok {
 		return ofOwn, nil
 	}
-	if slices.Contains(fairness.MetricNames(), q.Metric) && s.index.Task == stats.Binary {
+	_, isGap := gaps[q.Metric]
+	if isGap && s.index.Task != stats.Regression {
 		return ofGroups, nil
 	}
 	_, isLatency := latencies[q.Metric]
@@ -88,7 +90,7 @@ func (s *Source) kindOf(q gate.Quantity) (kind, error) {
 		return ofFigure, nil
 	}
 	for _, other := range []map[string]kind{binaryKinds, multiclassKinds, regressionKinds} {
-		if _, ok := other[q.Metric]; ok || slices.Contains(fairness.MetricNames(), q.Metric) {
+		if _, ok := other[q.Metric]; ok || isGap {
 			return 0, fmt.Errorf("it is not defined for the task %s; expected one of %s", s.index.Task, strings.Join(sortedNames(kinds), ", "))
 		}
 	}

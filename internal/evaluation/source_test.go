@@ -65,6 +65,8 @@ func TestEveryMetricIsMeasuredByTheMethodThatFits(t *testing.T) {
 		{unit("cost"), stats.MethodEmpiricalBernstein, true},
 		{unit("demographic_parity_difference", "sex"), fairness.MethodPairs, false},
 		{unit("equalized_odds_ratio", "race"), fairness.MethodPairs, false},
+		{unit("equal_opportunity_ratio", "sex"), fairness.MethodPairs, false},
+		{unit("predictive_equality_ratio", "race"), fairness.MethodPairs, false},
 		{unit("latency_p95_ms"), stats.MethodOrderStatistics, true},
 		{unit("k_anonymity"), stats.MethodExact, true},
 
@@ -273,4 +275,59 @@ func TestAPerfectModelHasAnIntervalToo(t *testing.T) {
 		require.Equal(t, 1.0, m.High, metric)
 		require.Less(t, m.Low, 0.8, metric)
 	}
+}
+
+func TestGapsOfOneClassAmongSeveral(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	const n = 600
+	p := evaluation.Predictions{Task: stats.Multiclass, Classes: []string{"ant", "bee", "cat"}, Groups: map[string][]string{"g": nil}}
+	found, of := map[string]int{}, map[string]int{}
+	right := map[string]int{}
+	rows := map[string]int{}
+	for i := range n {
+		truth, predicted, group := r.IntN(3), r.IntN(3), []string{"a", "b"}[r.IntN(2)]
+		p.Row, p.Y = append(p.Row, int64(i)), append(p.Y, float64(truth))
+		scores := []float64{0.1, 0.1, 0.1}
+		scores[predicted] = 0.8
+		p.Score = append(p.Score, scores...)
+		p.Groups["g"] = append(p.Groups["g"], group)
+		rows[group]++
+		if truth == 1 {
+			of[group]++
+			if predicted == 1 {
+				found[group]++
+			}
+		}
+		if truth == predicted {
+			right[group]++
+		}
+	}
+	s := newSource(t, p, evaluation.SourceOptions{MinGroup: 30})
+	u := unit("equal_opportunity_difference", "g")
+	u.Quantity.Class, u.Quantity.HasClass = "bee", true
+	m := measure(t, s, u, 0.02)
+	_, low, _, _, _, _ := fairness.GapOfShares([]int{found["a"], found["b"]}, []int{of["a"], of["b"]}, false, 0.02)
+	value, _, high, _, _, _ := fairness.GapOfShares([]int{found["a"], found["b"]}, []int{of["a"], of["b"]}, false, 0.02)
+	require.Equal(t, []float64{value, low, high}, []float64{m.Value, m.Low, m.High})
+	m = measure(t, s, unit("accuracy_difference", "g"), 0.02)
+	require.InDelta(t, math.Abs(float64(right["a"])/float64(rows["a"])-float64(right["b"])/float64(rows["b"])), m.Value, 1e-12)
+
+	_, err := newSource(t, p, evaluation.SourceOptions{}).Measure(unit("equal_opportunity_difference", "g"), 0.02)
+	require.ErrorContains(t, err, "it is a metric of one class here")
+}
+
+func TestGroupsTooSmallForAGapAreNamed(t *testing.T) {
+	p := evaluation.Predictions{Task: stats.Binary, Threshold: 0.5, Groups: map[string][]string{"g": nil}}
+	for i := range 210 {
+		group := []string{"a", "b"}[i%2]
+		if i >= 200 {
+			group = "few"
+		}
+		p.Row, p.Y, p.Score = append(p.Row, int64(i)), append(p.Y, float64(i%3%2)), append(p.Score, float64(i%5)/4)
+		p.Groups["g"] = append(p.Groups["g"], group)
+	}
+	m := measure(t, newSource(t, p, evaluation.SourceOptions{MinGroup: 30}), unit("demographic_parity_difference", "g"), 0.02)
+	require.Contains(t, m.Assumption, "Left out for want of rows: few (10).")
+	m = measure(t, newSource(t, p, evaluation.SourceOptions{MinGroup: 150}), unit("demographic_parity_difference", "g"), 0.02)
+	require.Equal(t, "fewer than two groups have enough rows to be compared; too small: a (100), b (100), few (10)", m.Undefined)
 }

@@ -21,7 +21,7 @@ const (
 	Prepare  Name = "prepare"
 	Reweigh  Name = "reweigh" // only when the spec asks for it
 	Train    Name = "train"
-	Cut      Name = "thresholds" // only when the spec asks for thresholds by group
+	Cut      Name = "threshold" // only when the spec asks for thresholds by group
 	Evaluate Name = "evaluate"
 	Fairness Name = "fairness"
 	Explain  Name = "explain"
