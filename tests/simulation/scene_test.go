@@ -29,6 +29,8 @@ func TestVerdictsOnDrawnRowsAreWrongAtMostAsOftenAsStated(t *testing.T) {
 			allowed := stated
 			if !s.Guaranteed {
 				allowed *= slack
+			}
+			if !s.Guaranteed && !s.Cautious {
 				require.Greater(t, above.Value(), stated/4, "an interval that is never wrong is too long")
 				require.Greater(t, below.Value(), stated/4, "an interval that is never wrong is too long")
 			}
