@@ -35,8 +35,8 @@ const (
 	versionCut      = 1
 	versionEvaluate = 2
 	versionFairness = 2
-	versionExplain  = 1
-	versionPrivacy  = 1
+	versionExplain  = 2
+	versionPrivacy  = 2
 	versionGate     = 3
 )
 

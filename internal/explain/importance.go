@@ -22,6 +22,18 @@ type Report struct {
 	Task         stats.Task `json:"task,omitempty"`          // "" is binary
 	BaseAccuracy *float64   `json:"base_accuracy,omitempty"` // multiclass
 	BaseRMSE     *float64   `json:"base_rmse,omitempty"`     // regression
+
+	Dependence      []Dependence          `json:"dependence,omitempty"`      // on the most important features, in their order
+	Counterfactuals *CounterfactualReport `json:"counterfactuals,omitempty"` // of rows just short of the positive answer
+	Surrogate       *Surrogate            `json:"surrogate,omitempty"`
+	Budget          *Budget               `json:"budget,omitempty"`
+	Notes           []string              `json:"notes,omitempty"` // what was not done and why, in sentences
+}
+
+// Budget is how many rows the model could be asked about, and was.
+type Budget struct {
+	Predictions int `json:"predictions"`
+	Used        int `json:"used"`
 }
 
 // MarshalJSON leaves out what is not measured of a model of another task than binary. The JSON of a binary one stays as it

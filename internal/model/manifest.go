@@ -29,6 +29,7 @@ type Manifest struct {
 	Validation     *Data           `json:"validation,omitempty"`
 	Fit            Fit             `json:"fit,omitzero"`      // of the built-in trainers
 	Program        *Program        `json:"program,omitempty"` // of trainer command
+	Privacy        *Privacy        `json:"privacy,omitempty"` // of a differentially private training
 	Metrics        []Metric        `json:"metrics,omitempty"` // what training reported, sorted by name
 	Curves         artifact.Ref    `json:"curves,omitzero"`   // JSON of []Curve: how the metrics went
 	DeviceUse      *DeviceUse      `json:"device_use,omitempty"`
@@ -49,6 +50,23 @@ type Program struct {
 	Output      artifact.Ref    `json:"output,omitzero"`       // what it printed, its middle left out when long
 	OutputData  artifact.Ref    `json:"output_data,omitzero"`  // artifact.Folder: what it left in SM_OUTPUT_DATA_DIR
 	Resumed     []string        `json:"resumed,omitempty"`     // one sentence an attempt that began from a checkpoint
+}
+
+// Privacy is the guarantee of a differentially private training: whoever sees the model, and knows every training row
+// but one, learns about that one no more than (Epsilon, Delta)-differential privacy allows.
+type Privacy struct {
+	Mechanism       string   `json:"mechanism"`        // e.g. "dp-sgd: Poisson-subsampled Gaussian"
+	Epsilon         float64  `json:"epsilon"`          // nats, what the steps cost at Delta; at most what was asked for
+	Delta           float64  `json:"delta"`            // above 0, below 1
+	NoiseMultiplier float64  `json:"noise_multiplier"` // standard deviation of the noise over Clip
+	SampleRate      float64  `json:"sample_rate"`      // chance of a row to take part in a step
+	Steps           int      `json:"steps"`
+	Clip            float64  `json:"clip"`          // largest length of one row's gradient
+	LearningRate    float64  `json:"learning_rate"` // it costs no privacy
+	Order           float64  `json:"order"`         // the Renyi order that gave Epsilon
+	Neighbours      string   `json:"neighbours"`    // what two data sets that must look alike differ in
+	Randomness      string   `json:"randomness"`    // where the noise comes from
+	NotCovered      []string `json:"not_covered"`   // what the guarantee does not speak of, in sentences
 }
 
 // Metric is a number that training reported under a name.

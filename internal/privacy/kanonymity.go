@@ -44,6 +44,9 @@ type Report struct {
 	RowsInHomogeneous  int     `json:"rows_in_homogeneous_classes"` // whoever knows the class knows these rows' sensitive value
 
 	Metrics []Metric `json:"metrics"`
+
+	Membership []AttackReport `json:"membership,omitempty"` // attacks that tell training rows from others, the simplest first
+	Notes      []string       `json:"notes,omitempty"`      // what was not done and why, in sentences
 }
 
 // Metric is a named estimate.

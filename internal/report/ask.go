@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/spec"
 )
 
@@ -55,13 +56,37 @@ func askOf(d Dossier, digest artifact.Digest) ask {
 	return a
 }
 
-// warnings are those of the dossier and of its stages, each once.
+// undecidedWarning begins the dossier's warning that has all doubtful conditions in one paragraph.
+const undecidedWarning = "The gate's verdict is inconclusive"
+
+// warnings are those of the dossier and of its stages, each once. Conditions whose doubt is put to the reviewers come first, one
+// by one, in place of the paragraph that has them all.
 func warnings(d Dossier) []string {
 	var all []string
+	apart := d.Gate.Verdict == gate.Inconclusive && d.Gate.Policy == gate.AskPeople
+	if apart {
+		all = doubts(d)
+	}
 	for _, w := range slices.Concat(d.Warnings, d.Validation.Warnings, d.Prepared.Warnings, d.Training.Warnings) {
-		if !slices.Contains(all, w) {
+		if !slices.Contains(all, w) && !(apart && strings.HasPrefix(w, undecidedWarning)) {
 			all = append(all, w)
 		}
+	}
+	return all
+}
+
+// doubts are a sentence or two on each condition that cannot be told.
+func doubts(d Dossier) []string {
+	var all []string
+	for _, r := range d.Gate.Results {
+		if r.Verdict != gate.Inconclusive {
+			continue
+		}
+		text := "Cannot be told: " + openConditionOf(r).Text
+		if _, ok := understood(r.Condition); ok {
+			text += " " + needs(r, formOfResult(r), allLabelled(d.Evaluation))
+		}
+		all = append(all, strings.TrimSpace(text))
 	}
 	return all
 }

@@ -60,6 +60,9 @@ func charts(r stats.Report, w words) []picture {
 	if hasCases(r.Calibration) {
 		all = append(all, calibrationPicture(r, w))
 	}
+	if len(r.ROC) > 1 {
+		all = append(all, thresholdPicture(r, w))
+	}
 	return all
 }
 

@@ -93,6 +93,35 @@ const overwritten = `[...document.querySelectorAll("svg.chart")].flatMap(svg => 
 // misdrawn counts the bars that the style sheet draws in another width than the picture gives them.
 const misdrawn = `[...document.querySelectorAll("svg rect")].filter(r => Math.abs(r.getBBox().width - r.getAttribute("width")) > 0.1).length`
 
+// serve gives a page under an address of its own.
+func serve(t *testing.T, page []byte) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(page)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestFirstScreenEndsWithinOneAndAHalfPhones(t *testing.T) {
+	ctx := browser(t)
+	const width, height = 360, 800
+	for name, page := range map[string][]byte{
+		"a rival": rendered(t, rival(t)), "a first model": rendered(t, loan(t)), "classes": rendered(t, species(t)), "sealed": sealed(t, rival(t), true),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab, cancel := chromedp.NewContext(ctx)
+			defer cancel()
+			require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(width, height), chromedp.Navigate(serve(t, page))))
+			bottom, err := chromedp.Run(tab, chromedp.Evaluate[float64](`document.getElementById("summary").getBoundingClientRect().bottom`))
+			require.NoError(t, err)
+			require.Greater(t, bottom, 200.0)
+			require.LessOrEqual(t, bottom, 1.5*height)
+		})
+	}
+}
+
 func TestPageFitsAndAsksForNothing(t *testing.T) {
 	ctx := browser(t)
 	pages := []struct {
@@ -121,7 +150,7 @@ func TestPageFitsAndAsksForNothing(t *testing.T) {
 		for _, window := range []struct {
 			name          string
 			width, height int64
-		}{{"phone", 360, 800}, {"laptop", 1280, 900}} {
+		}{{"phone", 320, 640}, {"laptop", 1280, 900}} {
 			t.Run(page.name+" on a "+window.name, func(t *testing.T) {
 				tab, cancel := chromedp.NewContext(ctx)
 				defer cancel()

@@ -58,6 +58,7 @@ type Dossier struct {
 	TestSet    *TestSetUse            `json:"test_set,omitempty"` // nil: uses of the test set are not counted
 	Champion   *Champion              `json:"champion,omitempty"` // nil: no version serves
 	Review     spec.Review            `json:"review"`
+	Rollout    spec.Rollout           `json:"rollout,omitzero"`   // what an approval sets going
 	Refs       []NamedRef             `json:"refs"`               // see Names
 	Warnings   []string               `json:"warnings,omitempty"` // what a reviewer should know besides, in sentences
 

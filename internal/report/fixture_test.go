@@ -131,6 +131,10 @@ func freshRival(t *testing.T) Dossier {
 	e, err := evaluation.Evaluate(p, evaluation.Options{Seed: 7, Replicates: stats.MinReplicates})
 	require.NoError(t, err)
 	d.Champion, d.Comparison = &Champion{Version: 3}, e.Comparison
+	d.Rollout = spec.Rollout{
+		Target: "gateway", Canary: []spec.CanaryStep{{Traffic: 5, Hold: spec.Duration(time.Hour)}, {Traffic: 50, Hold: spec.Duration(24 * time.Hour)}},
+		Abort: []spec.Abort{{Condition: "error_rate < 0.01"}},
+	}
 	d.TestSet = &TestSetUse{Adaptivity: string(gate.AdaptivityFull), Step: 5, Of: 32, ShowTo: []string{"ethics", "risk"}}
 	plan := gate.Plan{Reliability: 0.99, Steps: 32, Adaptivity: gate.AdaptivityFull}
 	decideBy(t, &d, p, plan, gate.AskPeople, `n - 1.1*o > -0.2 +/- 0.02 /\ d < 0.3 +/- 0.01`, "n - o > 0.05 +/- 0.02", "new.auc - old.auc > -0.2 +/- 0.05",

@@ -22,9 +22,9 @@ var pages = template.Must(template.ParseFS(templates, "page/*.tmpl"))
 type page struct {
 	Style     template.CSS
 	Model     string
-	Purpose   string
 	Digest    string
 	Contents  []link
+	Summary   summary
 	Ask       ask
 	Verdict   verdict
 	Quality   quality
@@ -35,6 +35,9 @@ type page struct {
 	Privacy   privacySection
 	Making    making
 	Limits    []string
+	Card      card
+	Methods   methods
+	Lineage   lineage
 	Sealed    *sealedSection // nil: everything is shown
 }
 
@@ -90,25 +93,38 @@ func Render(d Dossier, digest artifact.Digest) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// wholeContents are the sections of a page that shows everything, sealedContents those of one without figures of the test set.
+var (
+	wholeContents = []link{
+		{"ask", "What is asked of you"},
+		{"conditions", "Does it meet the conditions?"},
+		{"quality", "What it does well, and badly"},
+		{"compared", "Compared with the version that serves"},
+		{"treatment", "Whom it treats differently"},
+		{"reliance", "What it relies on"},
+		{"data", "The data"},
+		{"privacy", "Privacy"},
+		{"making", "How it was made"},
+		{"limits", "What this page does not tell"},
+		{"card", "Model card"},
+		{"methods", "How the figures were made"},
+		{"lineage", "From the data to this page"},
+	}
+	sealedContents = []link{
+		{"ask", "What is asked of you"}, {"sealed", "What is sealed"}, {"data", "The data"}, {"privacy", "Privacy"},
+		{"making", "How it was made"}, {"limits", "What this page does not tell"}, {"card", "Model card"},
+		{"methods", "How the figures were made"}, {"lineage", "From the data to this page"},
+	}
+)
+
 func pageOf(d Dossier, digest artifact.Digest) page {
 	w := wordsOf(d.Target)
 	return page{
-		Style:   template.CSS(style), //nolint:gosec // our own file, embedded
-		Model:   d.Model,
-		Purpose: or(d.Purpose, "The spec states no purpose."),
-		Digest:  digest.String(),
-		Contents: []link{
-			{"ask", "What is asked of you"},
-			{"conditions", "Does it meet the conditions?"},
-			{"quality", "What it does well, and badly"},
-			{"compared", "Compared with the version that serves"},
-			{"treatment", "Whom it treats differently"},
-			{"reliance", "What it relies on"},
-			{"data", "The data"},
-			{"privacy", "Privacy"},
-			{"making", "How it was made"},
-			{"limits", "What this page does not tell"},
-		},
+		Style:     template.CSS(style), //nolint:gosec // our own file, embedded
+		Model:     d.Model,
+		Digest:    digest.String(),
+		Contents:  wholeContents,
+		Summary:   summaryOf(d),
 		Ask:       askOf(d, digest),
 		Verdict:   verdictOf(d),
 		Quality:   qualityOf(d, w),
@@ -119,6 +135,9 @@ func pageOf(d Dossier, digest artifact.Digest) page {
 		Privacy:   privacyOf(d),
 		Making:    makingOf(d),
 		Limits:    limitsOf(d),
+		Card:      cardOf(d, wholeContents),
+		Methods:   methodsOf(d),
+		Lineage:   lineageOf(d, digest),
 	}
 }
 

@@ -129,7 +129,7 @@ func TestPageIsWellFormed(t *testing.T) {
 				sections = append(sections, attr(s, "id"))
 				require.True(t, ids[attr(s, "aria-labelledby")])
 			}
-			require.Equal(t, []string{"ask", "conditions", "quality", "compared", "treatment", "reliance", "data", "privacy", "making", "limits"}, sections)
+			require.Equal(t, []string{"summary", "ask", "conditions", "quality", "compared", "treatment", "reliance", "data", "privacy", "making", "limits", "card", "methods", "lineage"}, sections)
 			for _, a := range elements(root, "a") {
 				require.True(t, ids[strings.TrimPrefix(attr(a, "href"), "#")], "link to %q leads nowhere", attr(a, "href"))
 			}

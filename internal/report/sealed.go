@@ -38,11 +38,18 @@ func RenderSealed(d Dossier, digest artifact.Digest, seal Seal) ([]byte, error) 
 	if digest.IsZero() {
 		return nil, fmt.Errorf("render the sealed dossier of %s: it has no digest; expected the one Encode gave", d.Lifecycle)
 	}
-	p := pageOf(unmeasured(d), digest)
-	p.Contents = []link{
-		{"ask", "What is asked of you"}, {"sealed", "What is sealed"}, {"data", "The data"}, {"privacy", "Privacy"},
-		{"making", "How it was made"}, {"limits", "What this page does not tell"},
+	p := sealedPageOf(d, digest, seal)
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, "page.html.tmpl", p); err != nil {
+		return nil, fmt.Errorf("render the sealed dossier of %s: %w", d.Lifecycle, err)
 	}
+	return b.Bytes(), nil
+}
+
+// sealedPageOf is the page without anything that was measured on the test rows.
+func sealedPageOf(d Dossier, digest artifact.Digest, seal Seal) page {
+	p := pageOf(unmeasured(d), digest)
+	p.Contents = sealedContents
 	p.Verdict = sealedVerdict(d.Gate.Decision, seal)
 	p.Sealed = &sealedSection{
 		Lead: fmt.Sprintf("The test rows are a budget: they can tell good candidates from bad ones only while nobody fits candidates to them. "+
@@ -51,11 +58,22 @@ func RenderSealed(d Dossier, digest artifact.Digest, seal Seal) ([]byte, error) 
 		Command:    command{"Those who may see it:", []string{"starter", "dossier", shellWord(d.Lifecycle), "--as NAME", "--role ROLE"}},
 	}
 	p.Limits = sealedLimits(d, seal)
-	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, "page.html.tmpl", p); err != nil {
-		return nil, fmt.Errorf("render the sealed dossier of %s: %w", d.Lifecycle, err)
+	p.Summary = sealedSummary(d, seal)
+	p.Card = cardOf(unmeasured(d), sealedContents)
+	return p
+}
+
+// sealedSummary is the first screen without figures: which version serves and what was asked is no secret, how it came out is.
+func sealedSummary(d Dossier, seal Seal) summary {
+	s := summaryOf(unmeasured(d))
+	s.Changed = "Shown to " + readers(seal) + " only."
+	if d.Champion == nil {
+		s.Changed = "No version serves yet, so there is nothing to compare the candidate with."
 	}
-	return b.Bytes(), nil
+	if n := len(d.Gate.Results); n > 0 {
+		s.Passed = fmt.Sprintf("%s asked for; how each came out is shown to %s only.", countOf(n, "condition was", "conditions were"), readers(seal))
+	}
+	return s
 }
 
 // unmeasured is the dossier without what was measured on the test rows, so that no section can show it. Warnings of the dossier
@@ -65,7 +83,7 @@ func unmeasured(d Dossier) Dossier {
 		Format: d.Format, Model: d.Model, Lifecycle: d.Lifecycle, Purpose: d.Purpose, Owner: d.Owner, Requester: d.Requester,
 		Trigger: d.Trigger, Created: d.Created, Spec: d.Spec, Target: d.Target, Protected: d.Protected, Data: d.Data,
 		Validation: d.Validation, Prepared: d.Prepared, Training: d.Training, Curves: d.Curves, Sweep: d.Sweep, Usage: d.Usage,
-		Privacy: d.Privacy, Champion: d.Champion, Review: d.Review,
+		Privacy: d.Privacy, Champion: d.Champion, Review: d.Review, Rollout: d.Rollout,
 		Refs: slices.DeleteFunc(slices.Clone(d.Refs), func(r NamedRef) bool { return slices.Contains(measuredRefs, r.Name) }),
 	}
 }

@@ -142,6 +142,9 @@ func farthest(part []evaluation.Slice, metric string) string {
 }
 
 func attributeOf(a fairness.AttributeReport, overall stats.Report, w words) attribute {
+	all := len(a.Groups)
+	a.Groups = largest(a.Groups, func(g fairness.Group) int { return g.N })
+	unlisted := leftOut(all - len(a.Groups))
 	selection := rateTable(a, "How often the model says "+w.outcome+", by "+a.Name, func(g fairness.Group) stats.Estimate { return g.SelectionRate },
 		func(g fairness.Group) string {
 			if !g.BaseRate.Defined() {
@@ -156,6 +159,7 @@ func attributeOf(a fairness.AttributeReport, overall stats.Report, w words) attr
 		})
 	recall.Note = w.meaning(stats.Recall)
 	reference(&recall, a, overall, stats.Recall, func(g fairness.Group) stats.Estimate { return g.TPR })
+	selection.Note, recall.Note = strings.TrimSpace(selection.Note+" "+unlisted), strings.TrimSpace(recall.Note+" "+unlisted)
 	gaps := gapGrid(a, w)
 	return attribute{
 		Title: "By " + a.Name, Summary: widest(a, w), Note: a.Note,

@@ -20,6 +20,7 @@ func (d *decoder) check(s *Spec) {
 	d.checkTraining(s)
 	d.checkFairness(s)
 	d.checkMitigation(s)
+	d.checkExplain(s)
 	d.checkGates(s)
 	d.checkConditions(s)
 	d.checkReview(s.Review)

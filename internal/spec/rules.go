@@ -106,6 +106,7 @@ var rules = []rule{
 	plain("Spec.fairness", "How protected groups are formed and what they are compared with."),
 	plain("Spec.mitigation", "What is done against differences between groups."),
 	plain("Spec.evaluate", "How scores become decisions and which slices are reported."),
+	plain("Spec.explain", "How the model is explained, and how often it may be asked for that."),
 	plain("Spec.privacy", "Which columns could identify a person together."),
 	plain("Spec.gates", "Conditions a candidate must meet before people are asked."),
 	plain("Spec.review", "Who must agree, by when.").must(),
@@ -264,7 +265,22 @@ var rules = []rule{
 	environment("OwnMetric.environment"),
 	plain("OwnMetric.time_limit", "Longest time of one run.").otherwise("10m"),
 
+	number("Explain.predictions", "Rows the model may be asked about for the explanation; what they do not suffice for is done on fewer rows, and said.", 10_000, 1e9).otherwise(500000),
+	plain("Explain.changes", "How columns may change where it is asked what would have to change for another answer. Protected columns never do, unless they stand here.").nonEmpty(),
+	plain("Explain.show_values", "Whether values of single rows may stand in the dossier."),
+
+	name("ColumnChange.column", "The column.").must(),
+	plain("ColumnChange.never", "It cannot be changed, such as an age."),
+	plain("ColumnChange.min", "Least value it may take."),
+	plain("ColumnChange.max", "Greatest value it may take."),
+	rule{field: "ColumnChange.to", says: "Names it may take; in ascending order with a direction.", filled: true, distinct: true},
+	choice("ColumnChange.direction", "It may go this way only.", nil, "up", "down"),
+
 	names("Privacy.quasi_identifiers", "Columns that could identify a person together, for k-anonymity; otherwise the protected columns."),
+	plain("Privacy.attack", "How hard it is tried to tell the rows the model was trained on from others."),
+
+	number("Attack.rows", "Rows of each kind that are looked at.", 100, 1e6).otherwise(10000),
+	number("Attack.shadows", "Models that the built-in trainer trains for a stronger attack; an even number.", 4, 256).otherwise(8),
 
 	number("Gates.reliability", "Least chance that no condition is answered wrongly, of all conditions and all uses of the test set together; below 1.", 0, 1).positive().otherwise(0.95),
 	choice("Gates.inconclusive", "What a verdict that the sample cannot decide counts as.", "review", "pass", "fail", "review"),

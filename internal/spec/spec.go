@@ -25,6 +25,7 @@ type Spec struct {
 	Fairness   Fairness   `json:"fairness,omitzero" yaml:"fairness,omitempty"`
 	Mitigation Mitigation `json:"mitigation,omitzero" yaml:"mitigation,omitempty"`
 	Evaluate   Evaluate   `json:"evaluate,omitzero" yaml:"evaluate,omitempty"`
+	Explain    Explain    `json:"explain,omitzero" yaml:"explain,omitempty"`
 	Privacy    Privacy    `json:"privacy,omitzero" yaml:"privacy,omitempty"`
 	Gates      Gates      `json:"gates,omitzero" yaml:"gates,omitempty"`
 	Review     Review     `json:"review" yaml:"review"`
@@ -113,6 +114,29 @@ type Evaluate struct {
 // Privacy says which columns could identify a person together; default: the protected columns.
 type Privacy struct {
 	QuasiIdentifiers []string `json:"quasi_identifiers,omitempty" yaml:"quasi_identifiers,omitempty"`
+	Attack           Attack   `json:"attack,omitzero" yaml:"attack,omitempty"`
+}
+
+// Attack says how hard it is tried to tell the model's training rows from others.
+type Attack struct {
+	Rows    int `json:"rows,omitempty" yaml:"rows,omitempty"`       // of each kind, default 10,000
+	Shadows int `json:"shadows,omitempty" yaml:"shadows,omitempty"` // models trained for it, default 8
+}
+
+// MostRows is Rows or its default.
+func (a Attack) MostRows() int {
+	if a.Rows == 0 {
+		return 10_000
+	}
+	return a.Rows
+}
+
+// MostShadows is Shadows or its default.
+func (a Attack) MostShadows() int {
+	if a.Shadows == 0 {
+		return 8
+	}
+	return a.Shadows
 }
 
 // Review says who must agree, by when.

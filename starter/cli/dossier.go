@@ -11,36 +11,55 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/ledger"
 	"github.com/assay-ml/assay/internal/report"
+	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/workflows"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) dossierCommand() *cobra.Command {
-	var file string
+	var file, format string
 	var asJSON bool
 	var reader reader
 	c := &cobra.Command{
 		Use:   "dossier ID",
-		Short: "Fetch the dossier of a lifecycle, as the page people read or as JSON",
-		Long: `With gates.test_set, what was measured on the test rows is shown to some roles only, until the test set is used up: whoever
+		Short: "Fetch the dossier of a lifecycle, as the page people read, as Markdown or as JSON",
+		Long: `The page (html) and the text (md) say the same in the same order. The JSON is what decisions are bound to.
+
+With gates.test_set, what was measured on the test rows is shown to some roles only, until the test set is used up: whoever
 asks for candidates would otherwise fit them to these rows. Holders of these roles say so with --as and --role; everyone
 else gets the page without figures.`,
 		Args: exactly(1, "a lifecycle id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.dossier(c.Context(), lifecycleID(args[0]), file, asJSON || a.output == "json", reader)
+			if asJSON || a.output == "json" && !c.Flags().Changed("format") {
+				format = formatJSON
+			}
+			if !slices.Contains(dossierFormats, format) {
+				return wrongUse("--format %q: expected %s", format, strings.Join(dossierFormats, ", "))
+			}
+			return a.dossier(c.Context(), lifecycleID(args[0]), file, format, reader)
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "write to this file instead of standard output")
-	c.Flags().BoolVar(&asJSON, "json", false, "the JSON that decisions are bound to, instead of the page")
+	c.Flags().StringVar(&format, "format", formatHTML, "html: the page; md: Markdown without pictures; json: what decisions are bound to")
+	c.Flags().BoolVar(&asJSON, "json", false, "the same as --format json")
 	c.Flags().StringVar(&reader.name, "as", "", "who reads, of a dossier that is for some roles only")
 	c.Flags().StringVar(&reader.role, "role", "", "in which role")
 	return c
 }
 
+// Formats of a dossier.
+const (
+	formatHTML     = "html"
+	formatJSON     = "json"
+	formatMarkdown = "md"
+)
+
+var dossierFormats = []string{formatHTML, formatJSON, formatMarkdown}
+
 // reader is who wants to read.
 type reader struct{ name, role string }
 
-func (a *app) dossier(ctx context.Context, id, file string, asJSON bool, who reader) error {
+func (a *app) dossier(ctx context.Context, id, file, format string, who reader) error {
 	t, err := a.dial(ctx)
 	if err != nil {
 		return err
@@ -69,19 +88,27 @@ func (a *app) dossier(ctx context.Context, id, file string, asJSON bool, who rea
 	}
 	ref := status.Page
 	switch {
-	case asJSON && refusal != nil:
+	case format == formatJSON && refusal != nil:
 		return exitError{exitRefused, refusal}
 	case who != (reader{}) && refusal != nil:
 		return exitError{exitRefused, fmt.Errorf("%w; leave out --as and --role for the page without figures", refusal)}
-	case asJSON:
+	case format == formatJSON:
 		ref = status.Dossier
 	case refusal != nil:
 		ref = status.Public
 		fmt.Fprintln(a.err, "note: this is the page without figures;", refusal)
 	}
+	if format == formatMarkdown {
+		ref = status.Dossier
+	}
 	b, err := artifact.ReadAll(ctx, store, ref)
 	if err != nil {
 		return fmt.Errorf("read the dossier of %s: %w", id, err)
+	}
+	if format == formatMarkdown {
+		if b, err = markdownOf(b, refusal != nil); err != nil {
+			return err
+		}
 	}
 	if file == "" {
 		_, err = a.out.Write(b)
@@ -92,6 +119,23 @@ func (a *app) dossier(ctx context.Context, id, file string, asJSON bool, who rea
 	}
 	fmt.Fprintf(a.out, "wrote %s (%d bytes); dossier %s\n", file, len(b), status.Dossier.Digest)
 	return nil
+}
+
+// markdownOf writes a dossier's JSON as Markdown; sealed leaves out what the page without figures leaves out.
+func markdownOf(encoded []byte, sealed bool) ([]byte, error) {
+	d, err := report.Decode(encoded)
+	if err != nil {
+		return nil, err
+	}
+	digest := artifact.Sum(encoded)
+	if !sealed {
+		return report.Markdown(d, digest)
+	}
+	seal := report.Seal{Verdict: true}
+	if set := d.TestSet; set != nil {
+		seal = report.Seal{ShowTo: set.ShowTo, Verdict: set.Adaptivity == spec.AdaptivityNone}
+	}
+	return report.MarkdownSealed(d, digest, seal)
 }
 
 // refusedBy says why the reader may not see the figures of a sealed dossier; nil when they may.

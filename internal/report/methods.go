@@ -1,0 +1,158 @@
+package report
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/assay-ml/assay/internal/evaluation"
+	"github.com/assay-ml/assay/internal/explain"
+	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/stats"
+)
+
+// methodNote is how a figure of the dossier was made, and where the method is described.
+type methodNote struct {
+	Name, Note, Source string
+}
+
+// methodNotes describe the methods that estimates name.
+var methodNotes = map[string]methodNote{
+	stats.MethodWilson: {"Score interval of a share", "Holds the shares that a test of the measured one would not refuse. It stays within 0 and 100 %, and is close to its level for few cases too.",
+		"E. B. Wilson: Probable inference, the law of succession, and statistical inference. JASA 22, 1927."},
+	stats.MethodClopperPearson: {"Exact interval of a share", "Made from the binomial distribution itself: it misses the truth no more often than stated, whatever the number of cases.",
+		"C. J. Clopper and E. S. Pearson: The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 26, 1934."},
+	stats.MethodDeLong: {"Interval of an AUC", "Estimates from the cases themselves how much an AUC varies from sample to sample.",
+		"E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson: Comparing the areas under two or more correlated receiver operating characteristic curves. Biometrics 44, 1988."},
+	stats.MethodDeLongLogit: {"Interval of an AUC on the scale of the log odds", "The same, taken on a scale on which it stays within 0 and 1 and holds its level near the ends.",
+		"DeLong and others, 1988, as above; M. S. Pepe: The statistical evaluation of medical tests for classification and prediction, section 4.3.3. Oxford, 2003."},
+	stats.MethodDeLongPaired: {"Interval of the difference of two AUCs on the same rows", "Takes into account that both models answered the same cases.", "DeLong and others: Biometrics 44, 1988."},
+	stats.MethodWilsonMinClass: {"Interval of an AUC that no case varies", "Where all cases of one outcome score above all of the other, the score interval of a share of as many cases as the smaller class has.",
+		"Wilson, 1927, for the share."},
+	stats.MethodWilsonJaccard: {"Interval of an F1 that no case varies", "The score interval of a share, turned into one of F1, which grows with that share.", "Wilson, 1927, for the share."},
+	evaluation.MethodExactJaccard: {"Exact interval of an F1", "The exact interval of the share of hits among hits and mistakes, turned into one of F1, which grows with that share.",
+		"Clopper and Pearson, 1934, for the share."},
+	stats.MethodNewcombe: {"Interval of a difference of two shares", "Puts the score intervals of both sides together.",
+		"R. G. Newcombe: Interval estimation for the difference between independent proportions. Statistics in Medicine 17, 1998."},
+	stats.MethodNewcombePaired: {"Interval of a difference of two shares of the same rows", "Puts the score intervals of both sides together, less what both have in common.",
+		"R. G. Newcombe: Improved confidence intervals for the difference between binomial proportions based on paired data. Statistics in Medicine 17, 1998."},
+	stats.MethodExactDifference: {"Interval of a difference from two exact ones", "Puts an exact limit of each side together, each with half of the error probability.", "Clopper and Pearson, 1934, for each side."},
+	stats.MethodStudent: {"Interval of a mean", "From the spread of the values, as if their mean were normally distributed, which it nearly is for many cases.",
+		"Student: The probable error of a mean. Biometrika 6, 1908."},
+	stats.MethodBootstrap: {"Bootstrap", "Draws the rows anew many times, with the same seed always, and takes the middle of what comes out.",
+		"B. Efron: Bootstrap methods: another look at the jackknife. Annals of Statistics 7, 1979."},
+	stats.MethodBCa: {"Bootstrap, corrected for bias and skew", "Draws the rows anew many times and moves the ends for a skewed distribution.",
+		"B. Efron: Better bootstrap confidence intervals. JASA 82, 1987."},
+	stats.MethodBootstrapNormal: {"Normal interval with the spread of a bootstrap", "Draws the rows anew many times for the spread, and takes the distribution for a normal one.",
+		"B. Efron and R. J. Tibshirani: An introduction to the bootstrap, chapter 13. Chapman and Hall, 1993."},
+	stats.MethodBennettDisagreement: {"Interval of a difference on the same rows", "Rests on the share of rows on which the two models differ, and misses the truth no more often than stated.",
+		"G. Bennett: Probability inequalities for the sum of independent random variables. JASA 57, 1962; C. Renggli and others: Continuous integration of machine learning models with ease.ml/ci. MLSys, 2019."},
+	stats.MethodBennettPairs: {"Interval of the difference of two AUCs that no case varies", "The same inequality, over pairs of a case of each outcome.", "Bennett, 1962."},
+	stats.MethodEmpiricalBernstein: {"Interval of a mean in a known range, by its spread", "Misses the truth no more often than stated, and is short where the values hardly vary.",
+		"A. Maurer and M. Pontil: Empirical Bernstein bounds and sample variance penalization. COLT, 2009."},
+	stats.MethodHoeffding: {"Interval of a mean in a known range", "Misses the truth no more often than stated, whatever the distribution.",
+		"W. Hoeffding: Probability inequalities for sums of bounded random variables. JASA 58, 1963."},
+	stats.MethodOrderStatistics: {"Interval of a percentile", "Its ends are two of the sorted values; whatever the distribution, it misses the truth no more often than stated.",
+		"H. A. David and H. N. Nagaraja: Order statistics, section 7.1. Wiley, 2003."},
+	stats.MethodExact: {"Counted", "A count of the data at hand, without an interval: nothing about it is left to chance.", ""},
+	fairness.MethodPairs: {"Interval of a gap between groups, from all pairs", "Covers all pairs of groups together, so that picking the two furthest apart does not flatter it.",
+		"O. J. Dunn: Multiple comparisons among means. JASA 56, 1961."},
+	fairness.MethodWilsonLimits: {"Interval of a ratio of two shares", "Divides the ends of the score intervals of both sides.", "Wilson, 1927, for each side."},
+	gate.MethodArithmetic: {"Interval of a sum", "Adds up the ends of several intervals, each with its part of the error probability.",
+		"R. E. Moore: Interval analysis. Prentice-Hall, 1966."},
+	explain.IntervalMethod: {"Interval over shuffles", "From the spread over repeated shuffles of a column; it says how much the shuffling varies, and not how much other cases would.",
+		"Student, 1908."},
+}
+
+// methods is the section on how figures were made.
+type methods struct {
+	Lead  string
+	Notes []methodNote
+}
+
+// methodsOf lists the methods that stand in the dossier's estimates, and those behind its sections, by name.
+func methodsOf(d Dossier) methods {
+	names := map[string]bool{}
+	collectMethods(reflect.ValueOf(d), names)
+	var notes []methodNote
+	for name := range names {
+		note, ok := methodNotes[name]
+		if !ok {
+			note = methodNote{Name: opening(strings.ReplaceAll(name, "_", " ")), Note: "Named by the dossier; this page has no description of it."}
+		}
+		notes = append(notes, note)
+	}
+	notes = append(notes, sectionMethods(d)...)
+	slices.SortFunc(notes, func(a, b methodNote) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Note, b.Note)) })
+	if len(notes) == 0 {
+		return methods{Lead: "No figures stand on this page that were estimated."}
+	}
+	return methods{"The methods behind the figures of this page, and where they are described.", notes}
+}
+
+var estimateType = reflect.TypeFor[stats.Estimate]()
+
+// collectMethods finds every estimate with a value, wherever it stands, so that evidence of a new kind is listed by itself.
+func collectMethods(v reflect.Value, names map[string]bool) {
+	if v.IsValid() && v.Type() == estimateType {
+		if e := v.Interface().(stats.Estimate); e.Defined() && e.Method != "" {
+			names[e.Method] = true
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			collectMethods(v.Elem(), names)
+		}
+	case reflect.Slice, reflect.Array:
+		if k := v.Type().Elem().Kind(); k == reflect.Uint8 || k == reflect.String || k == reflect.Float64 || k == reflect.Int || k == reflect.Int64 {
+			return
+		}
+		for i := range v.Len() {
+			collectMethods(v.Index(i), names)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			collectMethods(v.MapIndex(key), names)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				collectMethods(v.Field(i), names)
+			}
+		}
+	}
+}
+
+// sectionMethods are those that no estimate names.
+func sectionMethods(d Dossier) []methodNote {
+	var notes []methodNote
+	if len(d.Explain.Features) > 0 {
+		notes = append(notes, methodNote{"Permutation importance", "Shuffles a column among the rows and measures how much worse the model does.",
+			"L. Breiman: Random forests, section 10. Machine Learning 45, 2001; A. Fisher, C. Rudin and F. Dominici: All models are wrong, but many are useful. JMLR 20, 2019."})
+	}
+	if d.Privacy.Rows > 0 && d.Privacy.Note == "" {
+		notes = append(notes, methodNote{"k-anonymity", "The smallest number of rows that share their values in the columns by which a person could be found.",
+			"L. Sweeney: k-anonymity: a model for protecting privacy. International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10, 2002."})
+	}
+	if len(d.Fairness.Attributes) > 0 {
+		notes = append(notes, methodNote{"Gaps between groups", "Compare how often groups are selected, and how often each is recognised rightly.",
+			"M. Hardt, E. Price and N. Srebro: Equality of opportunity in supervised learning. NeurIPS, 2016; S. Barocas, M. Hardt and A. Narayanan: Fairness and machine learning, chapter 3. MIT Press, 2023."})
+	}
+	if d.Comparison != nil && d.Comparison.Right != nil {
+		notes = append(notes, methodNote{"McNemar’s exact test", "Compares on how many rows one of two models alone is right.",
+			"Q. McNemar: Note on the sampling error of the difference between correlated proportions or percentages. Psychometrika 12, 1947."})
+	}
+	if s := d.Gate.Split.Reliability; s > 0 && s < 1 {
+		notes = append(notes, methodNote{"Reliability of the conditions", "Divides the probability of a wrong verdict over all conditions, and over all candidates decided on the same test rows.",
+			"C. Renggli and others: Continuous integration of machine learning models with ease.ml/ci. MLSys, 2019."})
+	}
+	if d.Evaluation.Overall.Binary != nil && hasCases(d.Evaluation.Overall.Binary.Calibration) {
+		notes = append(notes, methodNote{"Calibration", "Compares scores with what happened, in bins of scores.",
+			"M. P. Naeini, G. F. Cooper and M. Hauskrecht: Obtaining well calibrated probabilities using Bayesian binning. AAAI, 2015."})
+	}
+	return notes
+}
