@@ -8,6 +8,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/mitigation"
 	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/search"
 	"github.com/assay-ml/assay/internal/spec"
@@ -70,6 +71,18 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 		{e.Evaluation, &d.Evaluation}, {e.Fairness, &d.Fairness}, {e.Explain, &d.Explain}, {e.Privacy, &d.Privacy}, {e.Verdicts, &d.Gate},
 	} {
 		if err := artifact.ReadJSON(ctx, a.Store, read.ref, read.into); err != nil {
+			return d, 0, err
+		}
+	}
+	if !e.Reweighing.IsZero() {
+		d.Reweighing = &mitigation.Reweighing{}
+		if err := artifact.ReadJSON(ctx, a.Store, e.Reweighing, d.Reweighing); err != nil {
+			return d, 0, err
+		}
+	}
+	if !e.Thresholds.IsZero() {
+		d.Thresholds = &mitigation.Rule{}
+		if err := artifact.ReadJSON(ctx, a.Store, e.Thresholds, d.Thresholds); err != nil {
 			return d, 0, err
 		}
 	}

@@ -34,7 +34,7 @@ func (a *Audit) Privacy(ctx context.Context, in stage.AuditInput) (stage.Audited
 		MinGroup  int          `json:"min_group"`
 		Seed      int64        `json:"seed"`
 	}{in.Prepared, quasi, s.Data.Target.Column, in.Model, s.Privacy.Attack, s.Data.Protected, s.Fairness.Bands, s.Evaluate.SmallestGroup(), s.Data.Split.Seed}
-	return stored(ctx, a.Store, stage.Privacy, versionPrivacy, params, func() (stage.Audited, error) {
+	audited, err := stored(ctx, a.Store, stage.Privacy, versionPrivacy, params, func() (stage.Audited, error) {
 		stop := attend(ctx)
 		defer stop()
 		var parts table.Prepared
@@ -74,4 +74,8 @@ func (a *Audit) Privacy(ctx context.Context, in stage.AuditInput) (stage.Audited
 		audited.Usage = used
 		return audited, err
 	})
+	if err == nil && s.Gates.TestSet != nil {
+		audited.Summary = sealing(s, "identifiability and attacks measured")
+	}
+	return audited, err
 }

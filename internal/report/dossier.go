@@ -18,6 +18,7 @@ import (
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/mitigation"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/search"
@@ -55,8 +56,10 @@ type Dossier struct {
 	Explain    explain.Report         `json:"explain"`
 	Privacy    privacy.Report         `json:"privacy"`
 	Gate       Gate                   `json:"gate"`
-	TestSet    *TestSetUse            `json:"test_set,omitempty"` // nil: uses of the test set are not counted
-	Champion   *Champion              `json:"champion,omitempty"` // nil: no version serves
+	TestSet    *TestSetUse            `json:"test_set,omitempty"`   // nil: uses of the test set are not counted
+	Champion   *Champion              `json:"champion,omitempty"`   // nil: no version serves
+	Reweighing *mitigation.Reweighing `json:"reweighing,omitempty"` // nil: training rows were not weighed for fairness
+	Thresholds *mitigation.Rule       `json:"thresholds,omitempty"` // nil: one threshold for all
 	Review     spec.Review            `json:"review"`
 	Rollout    spec.Rollout           `json:"rollout,omitzero"`   // what an approval sets going
 	Refs       []NamedRef             `json:"refs"`               // see Names

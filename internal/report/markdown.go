@@ -49,6 +49,7 @@ func markdownOf(p page) []byte {
 			w.paragraph(p.Reliance.Lead)
 			w.bars(p.Reliance.Bars)
 			w.paragraph(p.Reliance.Method)
+			w.explained(p.Reliance)
 		case "data":
 			w.paragraph(p.Data.Lead)
 			w.facts(p.Data.Facts)
@@ -60,6 +61,11 @@ func markdownOf(p page) []byte {
 			w.paragraph(p.Privacy.Lead)
 			w.paragraph(p.Privacy.Paragraphs...)
 			w.facts(p.Privacy.Facts)
+			if p.Privacy.Attacks != nil {
+				w.heading(3, "Whether it gives away whose data it learnt from")
+				w.paragraph(p.Privacy.Attacked...)
+				w.bars(p.Privacy.Attacks)
+			}
 		case "making":
 			w.making(p.Making)
 		case "limits":
@@ -177,8 +183,38 @@ func (w *markdown) compared(c comparison) {
 	w.grid(c.Moves)
 }
 
+func (w *markdown) explained(r reliance) {
+	if r.Dependence != nil {
+		w.gallery(r.Dependence)
+	}
+	for i := range r.ByName {
+		w.bars(&r.ByName[i])
+	}
+	for _, part := range []struct {
+		title string
+		*standIn
+	}{{"What would have to change", r.Otherwise}, {"The model in a few rules", r.StandIn}} {
+		if part.standIn != nil {
+			w.heading(3, part.title)
+			w.paragraph(part.Lead)
+			w.grid(part.Rules)
+			w.paragraph(part.Note)
+		}
+	}
+	w.paragraph(r.Asking...)
+}
+
 func (w *markdown) treatment(t treatment) {
 	w.paragraph(t.Lead)
+	if m := t.Mitigated; m != nil {
+		w.heading(3, "What was done about differences")
+		w.paragraph(m.Paragraphs...)
+		if m.Warning != "" {
+			w.strong("A legal warning", m.Warning)
+		}
+		w.grid(m.Thresholds)
+		w.grid(m.Weights)
+	}
 	for _, a := range t.Attributes {
 		w.heading(3, a.Title)
 		w.paragraph(a.Summary)

@@ -10,6 +10,7 @@ import (
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/stats"
 )
 
@@ -60,6 +61,10 @@ var methodNotes = map[string]methodNote{
 	fairness.MethodPairs: {"Interval of a gap between groups, from all pairs", "Covers all pairs of groups together, so that picking the two furthest apart does not flatter it.",
 		"O. J. Dunn: Multiple comparisons among means. JASA 56, 1961."},
 	fairness.MethodWilsonLimits: {"Interval of a ratio of two shares", "Divides the ends of the score intervals of both sides.", "Wilson, 1927, for each side."},
+	privacy.MethodDKWHoeffding: {"Interval of the largest lead of an attack", "Covers every threshold the attack could take, at every number of rows.",
+		"P. Massart: The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18, 1990; W. Hoeffding, 1963."},
+	privacy.MethodWelch: {"Interval of a difference of two means", "From the spread of each side, which may differ.",
+		"B. L. Welch: The generalization of “Student’s” problem when several different population variances are involved. Biometrika 34, 1947."},
 	gate.MethodArithmetic: {"Interval of a sum", "Adds up the ends of several intervals, each with its part of the error probability.",
 		"R. E. Moore: Interval analysis. Prentice-Hall, 1966."},
 	explain.IntervalMethod: {"Interval over shuffles", "From the spread over repeated shuffles of a column; it says how much the shuffling varies, and not how much other cases would.",

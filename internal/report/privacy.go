@@ -11,6 +11,8 @@ type privacySection struct {
 	Lead       string
 	Paragraphs []string
 	Facts      []fact
+	Attacked   []string
+	Attacks    *barTable
 }
 
 func privacyOf(d Dossier) privacySection {
@@ -33,6 +35,7 @@ func privacyOf(d Dossier) privacySection {
 		s.Paragraphs = append(s.Paragraphs, fmt.Sprintf("In %s every row has the same outcome: whoever knows that one of these %s belongs to a person knows the person’s outcome too, without finding the row.",
 			countOf(r.HomogeneousClasses, "combination", "combinations"), countOf(r.RowsInHomogeneous, "row", "rows")))
 	}
+	s.Attacked, s.Attacks = attacksOf(r)
 	return s
 }
 

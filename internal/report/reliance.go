@@ -14,6 +14,12 @@ type reliance struct {
 	Lead   string
 	Bars   *barTable
 	Method string
+
+	Dependence *gallery
+	ByName     []barTable
+	StandIn    *standIn
+	Otherwise  *standIn
+	Asking     []string
 }
 
 // mostFeatures keeps the table readable; what is left out is counted in its note.
@@ -26,9 +32,11 @@ func relianceOf(d Dossier) reliance {
 	r := reliance{
 		Lead: fmt.Sprintf("Each column was shuffled among the cases in turn. The more the %s %s without a column, the more the model relies on it. "+
 			"This shows what the model uses, not what causes the outcome; two columns that say the same share their weight.", yardstickOf(d).name, yardstickOf(d).verb),
-		Bars:   importanceTable(d),
-		Method: d.Explain.Method,
+		Bars:    importanceTable(d),
+		Method:  d.Explain.Method,
+		StandIn: standInOf(d), Otherwise: otherwise(d), Asking: asking(d),
 	}
+	r.Dependence, r.ByName = dependenceOf(d, wordsOf(d.Target))
 	if used := protectedFeatures(d); len(used) > 0 {
 		r.Lead += fmt.Sprintf(" The model is given protected columns directly: %s.", list(used))
 	} else if len(d.Protected) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/privacy"
 )
 
 // Seal says whose eyes the figures of a test set are for. Whoever asks for candidates and sees how each of them did on the
@@ -83,9 +84,15 @@ func unmeasured(d Dossier) Dossier {
 		Format: d.Format, Model: d.Model, Lifecycle: d.Lifecycle, Purpose: d.Purpose, Owner: d.Owner, Requester: d.Requester,
 		Trigger: d.Trigger, Created: d.Created, Spec: d.Spec, Target: d.Target, Protected: d.Protected, Data: d.Data,
 		Validation: d.Validation, Prepared: d.Prepared, Training: d.Training, Curves: d.Curves, Sweep: d.Sweep, Usage: d.Usage,
-		Privacy: d.Privacy, Champion: d.Champion, Review: d.Review, Rollout: d.Rollout,
+		Privacy: unattacked(d.Privacy), Champion: d.Champion, Reweighing: d.Reweighing, Thresholds: d.Thresholds, Review: d.Review, Rollout: d.Rollout,
 		Refs: slices.DeleteFunc(slices.Clone(d.Refs), func(r NamedRef) bool { return slices.Contains(measuredRefs, r.Name) }),
 	}
+}
+
+// unattacked is the report without the attacks, which look at test rows.
+func unattacked(r privacy.Report) privacy.Report {
+	r.Membership, r.Notes = nil, nil
+	return r
 }
 
 // readers are the roles that may see what is sealed.

@@ -16,6 +16,7 @@ type treatment struct {
 	Lead       string
 	Attributes []attribute
 	Crossings  []crossing
+	Mitigated  *mitigated
 }
 
 type attribute struct {
@@ -25,7 +26,7 @@ type attribute struct {
 }
 
 func treatmentOf(d Dossier, w words) treatment {
-	t := treatment{Crossings: crossingsOf(d)}
+	t := treatment{Crossings: crossingsOf(d), Mitigated: mitigatedOf(d, w)}
 	if w.task == stats.Binary {
 		for _, a := range d.Fairness.Attributes {
 			var overall stats.Report

@@ -105,7 +105,7 @@ func TestACandidateThatIsSlightlyBetterNeedsEnoughRows(t *testing.T) {
 	require.Less(t, result.Estimate.Low, 0.0)
 	require.Greater(t, result.Estimate.High, 0.005)
 	page := starter(t, "dossier", undecided.id)
-	require.Contains(t, page.out, "rows would", "and so does the page they read")
+	require.Contains(t, page.out, "would decide it", "and so does the page they read")
 	require.NoError(t, local.Client.CancelWorkflow(t.Context(), undecided.id, ""))
 
 	decided := another(t, "many", compares(model, train, many, []any{"id"}, better))

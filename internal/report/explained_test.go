@@ -1,0 +1,98 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/assay-ml/assay/internal/explain"
+	"github.com/assay-ml/assay/internal/mitigation"
+	"github.com/assay-ml/assay/internal/privacy"
+	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/table"
+)
+
+// withEvidence is the loan dossier with what explanations, attacks and mitigation leave behind.
+func withEvidence(t *testing.T) Dossier {
+	t.Helper()
+	d := loan(t)
+	ten, twenty := 10.0, 20.0
+	mean := func(v float64) stats.Estimate {
+		return stats.Estimate{Value: v, Low: v - 0.01, High: v + 0.01, Level: 0.95, Method: stats.MethodStudent, N: 100}
+	}
+	d.Explain.Dependence = []explain.Dependence{
+		{
+			Feature: "income", Kind: table.Numeric, Task: stats.Binary, RowsUsed: 100,
+			Points:  []explain.DependencePoint{{Value: "10", Number: &ten, Rows: 50}, {Value: "20", Number: &twenty, Rows: 45}, {Missing: true, Rows: 5}},
+			Outputs: []explain.DependenceOutput{{Mean: []stats.Estimate{mean(0.2), mean(0.4), mean(0.3)}, Spread: 0.1, MeanHeterogeneity: 0.2}},
+		},
+		{
+			Feature: "housing <b>", Kind: table.Categorical, Task: stats.Binary, RowsUsed: 100,
+			Points:  []explain.DependencePoint{{Value: "own", Rows: 60}, {Value: "rent", Rows: 40}},
+			Outputs: []explain.DependenceOutput{{Mean: []stats.Estimate{mean(0.6), mean(0.5)}}}, OtherLevels: 2, OtherShare: 0.03,
+		},
+	}
+	d.Explain.Surrogate = &explain.Surrogate{
+		Method: "A tree.", Task: stats.Binary, Depth: 2, R2: mean(0.91), Agreement: stats.Proportion(95, 100, 0.95, ""), Baseline: stats.Proportion(70, 100, 0.95, ""),
+		Verdict: explain.Faithful, Reading: "The rules can be read.",
+		Rules: []explain.SurrogateRule{{When: "income < 15", Answers: []float64{0.1}, Decision: "no", Share: 0.4}, {When: "income >= 15", Answers: []float64{0.8}, Decision: "yes", Share: 0.6}},
+	}
+	d.Explain.Counterfactuals = &explain.CounterfactualReport{
+		Method: "Searched.", Rows: 20, Found: stats.Proportion(18, 20, 0.95, ""), MeanChanges: 1.5,
+		Columns: []explain.ChangedColumn{{Column: "income", Rows: 12, Up: 12}, {Column: "housing <b>", Rows: 6}},
+	}
+	d.Explain.Budget = &explain.Budget{Predictions: 500_000, Used: 123_456}
+	d.Privacy.Membership = []privacy.AttackReport{
+		{Attack: privacy.AttackLossThreshold, Verdict: privacy.VerdictChance, Members: 1000, Others: 900, AUC: mean(0.502)},
+		{Attack: privacy.AttackLiRA, Verdict: privacy.VerdictLeaks, Members: 1000, Others: 900, AUC: mean(0.66), TPRAtFPR: []privacy.TPRAtFPR{{Limit: 0.01, TPR: mean(0.05)}}},
+	}
+	d.Reweighing = &mitigation.Reweighing{Columns: []string{"sex"}, Rows: 100, Cells: []mitigation.Cell{{Group: "female", Positive: true, Rows: 20, Weight: 1.25}, {Group: "x"}}}
+	d.Thresholds = &mitigation.Rule{
+		Column: "sex", Constraint: mitigation.EqualOpportunity, Fallback: 0.5, Small: []string{"other"},
+		Thresholds: []mitigation.GroupThreshold{{Group: "female", Threshold: 0.41, Rows: 200, Selected: 0.4, TPR: 0.8, FPR: 0.1}},
+	}
+	return d
+}
+
+func TestExplanationsInWordsAndPictures(t *testing.T) {
+	d := withEvidence(t)
+	says(t, d, "reliance",
+		"Without a value: 0.3 (5 cases)", "do not read it as the effect in one case", "2 rarer values of 3.0 % of the cases not shown",
+		"explains 91.0 % of how the answers vary", "decides as the model does in 95.0 % of them; always taking the more frequent decision would agree in 70.0 %",
+		"Income >= 15", "For 18 of 20 cases one was found, of 1.5 columns changed on average", "12 raised", "another name",
+		"the model was asked 123,456 times, of 500,000 allowed")
+	page := string(rendered(t, d))
+	require.NotContains(t, page, "<b>", "names of columns stay text")
+	d.Explain.Surrogate.Verdict, d.Explain.Surrogate.Reading = explain.Unfaithful, "Do not read the rules."
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "reliance"), "Income >= 15", "rules that do not hold are not shown")
+}
+
+func TestAttacksAreSaidInWords(t *testing.T) {
+	d := withEvidence(t)
+	says(t, d, "privacy", "by how well the model answers each row is no better than chance",
+		"with models trained on purpose, some with a row and some without tells rows of the training data from others; of 1 % wrongly accused, it finds 5.0 % of the trained rows")
+}
+
+func TestMitigationIsShownWithItsWarning(t *testing.T) {
+	d := withEvidence(t)
+	says(t, d, "treatment", "What was done about differences", "A legal warning", "Civil Rights Act of 1991", "equal shares found of those truly so",
+		"other had too few rows and the threshold of all, 0.500", "1.25")
+	d.Thresholds = nil
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "treatment"), "legal warning", "weights alone treat equal scores alike")
+	text := markdownFor(t, withEvidence(t))
+	for _, words := range []string{"A legal warning", "The model in a few rules", "Telling rows of the training data from others", "Thresholds by sex"} {
+		require.Contains(t, text, words)
+	}
+}
+
+func TestSealedPagesHideAttacksOnTestRows(t *testing.T) {
+	d := withEvidence(t)
+	_, digest, err := Encode(d)
+	require.NoError(t, err)
+	page, err := RenderSealed(d, digest, Seal{ShowTo: []string{"risk"}})
+	require.NoError(t, err)
+	for _, words := range []string{"no better than chance", "The model in a few rules", "123,456"} {
+		require.False(t, strings.Contains(string(page), words), words)
+	}
+}
