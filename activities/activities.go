@@ -54,6 +54,7 @@ type Training struct {
 	Programs command.Runner // for users' own programs
 	Host     string         // task queue of this host, "" when it has none
 	Metrics  *TrainingMetrics
+	Signer   *chain.Key // of the worker; nil on a host's own and on device queues
 	// Tell signals a workflow; nil tells nothing.
 	Tell func(ctx context.Context, workflowID, signal string, payload any) error
 }

@@ -36,7 +36,7 @@ func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, 
 			GPUs: s.Train.GPUs, Priority: s.Train.Priority, Team: s.Train.Team, Sweep: s.Train.Sweep,
 			Program: s.Train.Command != nil, TimeLimit: timeLimit(s.Train),
 			Decides: true, TestSet: s.Gates.TestSet, Labels: s.Gates.Labels, Metrics: len(s.Evaluate.Metrics) > 0,
-			Reweighing: len(s.Mitigation.Reweighing) > 0, Thresholds: s.Mitigation.Thresholds != nil,
+			Reweighing: len(s.Mitigation.Reweighing) > 0, Thresholds: s.Mitigation.Thresholds != nil, Private: s.Train.Private != nil,
 		},
 	}, nil
 }

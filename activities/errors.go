@@ -13,6 +13,7 @@ import (
 	"github.com/assay-ml/assay/internal/ownmetric"
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
 	"github.com/assay-ml/assay/internal/trainer"
 	"github.com/assay-ml/assay/internal/trainer/command"
@@ -29,20 +30,21 @@ const (
 	ErrorCorrupt     = "Corrupt"     // bytes in the store do not match their digest
 	ErrorUnavailable = "Unavailable" // a disk, network or service did not do its part; trying again may help
 
-	ErrorProgramRefused     = "ProgramRefused"     // the operator does not allow the program, or it is not there
-	ErrorProgramExit        = "ProgramExit"        // it exited with a status other than 0
-	ErrorProgramSignal      = "ProgramSignal"      // a signal ended it
-	ErrorProgramOutOfMemory = "ProgramOutOfMemory" // it took more memory than it may, or than there was
-	ErrorProgramTimeLimit   = "ProgramTimeLimit"   // it ran longer than it may
-	ErrorProgramSilence     = "ProgramSilence"     // it showed no progress for too long
-	ErrorProgramDiskQuota   = "ProgramDiskQuota"   // it wrote more than it may
-	ErrorProgramProcesses   = "ProgramProcesses"   // it started more processes than it may
-	ErrorProgramNoModel     = "ProgramNoModel"     // it exited with status 0 and left no model
-	ErrorProgramInterrupted = "ProgramInterrupted" // the worker stopped; training goes on from the last checkpoint
-	ErrorLostLease          = "LostLease"          // a later attempt has taken over; this one has no effect
-	ErrorOwnMetric          = "OwnMetricFailed"    // the program of a user's own metric gave no numbers that can be used
-	ErrorTestSet            = "TestSetRefused"     // a test set's ledger was lost, or opened under other rules
-	ErrorServe              = "ServeFailed"        // the program that answers for a model did not start, or did not answer as it should
+	ErrorProgramRefused     = "ProgramRefused"         // the operator does not allow the program, or it is not there
+	ErrorProgramExit        = "ProgramExit"            // it exited with a status other than 0
+	ErrorProgramSignal      = "ProgramSignal"          // a signal ended it
+	ErrorProgramOutOfMemory = "ProgramOutOfMemory"     // it took more memory than it may, or than there was
+	ErrorProgramTimeLimit   = "ProgramTimeLimit"       // it ran longer than it may
+	ErrorProgramSilence     = "ProgramSilence"         // it showed no progress for too long
+	ErrorProgramDiskQuota   = "ProgramDiskQuota"       // it wrote more than it may
+	ErrorProgramProcesses   = "ProgramProcesses"       // it started more processes than it may
+	ErrorProgramNoModel     = "ProgramNoModel"         // it exited with status 0 and left no model
+	ErrorProgramInterrupted = "ProgramInterrupted"     // the worker stopped; training goes on from the last checkpoint
+	ErrorLostLease          = "LostLease"              // a later attempt has taken over; this one has no effect
+	ErrorOwnMetric          = "OwnMetricFailed"        // the program of a user's own metric gave no numbers that can be used
+	ErrorPrivacyBudget      = stage.ErrorPrivacyBudget // the data set's budget of privacy does not allow the training
+	ErrorTestSet            = "TestSetRefused"         // a test set's ledger was lost, or opened under other rules
+	ErrorServe              = "ServeFailed"            // the program that answers for a model did not start, or did not answer as it should
 )
 
 // programErrors are the types of the ends of a training program.
@@ -121,6 +123,8 @@ func permanentType(err error) string {
 	switch {
 	case errors.As(err, new(*ledger.LostError)), errors.As(err, new(*ledger.RulesError)), errors.As(err, new(*ledger.SettledError)):
 		return ErrorTestSet
+	case budgetRefused(err):
+		return ErrorPrivacyBudget
 	case errors.As(err, &badSpec):
 		return ErrorInvalidSpec
 	case errors.As(err, &badInput):

@@ -28,6 +28,10 @@ type trainParams struct {
 	Code     artifact.Ref  `json:"code,omitzero"`
 	Serve    *spec.Serve   `json:"serve,omitempty"`
 	Watch    command.Watch `json:"watch,omitzero"`
+
+	// Of private training: what is declared of the columns, and the data set that pays for it.
+	Expect []spec.Expectation `json:"expect,omitempty"`
+	Budget *spec.Budget       `json:"budget,omitempty"`
 }
 
 func trainParamsOf(s *spec.Spec, in stage.TrainInput, p spec.Parameters) trainParams {
@@ -38,7 +42,11 @@ func trainParamsOf(s *spec.Spec, in stage.TrainInput, p spec.Parameters) trainPa
 		c.Code, c.TimeLimit, c.Silence, c.Grace, c.Retry = "", 0, 0, 0, spec.Retry{} // in.Code names the code by digest
 		train.Command = &c
 	}
-	return trainParams{in.Prepared, train, s.Data.Target, s.Data.Weight, in.Code, s.Serve, watchOf(s, in.Trial)}
+	params := trainParams{in.Prepared, train, s.Data.Target, s.Data.Weight, in.Code, s.Serve, watchOf(s, in.Trial), nil, nil}
+	if train.Private != nil {
+		params.Expect, params.Budget = s.Data.Expect, s.Privacy.Budget
+	}
+	return params
 }
 
 // Train trains the spec's model, or a trial of its sweep, on the training part. On a GPU worker it holds a job's devices
@@ -91,11 +99,17 @@ func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared
 	names := featureNames(parts)
 	first, all := heldDevices(held)
 	beat := newBeat(ctx)
-	out, err := run.Train(ctx, trainer.Input{
+	input := trainer.Input{
 		Frame: frame, Features: names, Target: s.Data.Target.Column, Positive: s.Data.Target.Positive, Weight: weightOf(s, parts),
 		Settings: settings, Seed: s.Data.Split.Seed, Device: first,
 		Training: parts.Train, Validation: parts.Validation, ValidationRows: int(parts.Rows.Validation),
-	}, func(p trainer.Progress) { beat.progress(p) })
+	}
+	var out trainer.Output
+	if s.Train.Private == nil {
+		out, err = run.Train(ctx, input, func(p trainer.Progress) { beat.progress(p) })
+	} else {
+		out, err = t.trainPrivately(ctx, s, in, input, func(p trainer.Progress) { beat.progress(p) })
+	}
 	if err != nil {
 		return stage.Trained{}, err
 	}
@@ -115,7 +129,10 @@ func (t *Training) train(ctx context.Context, s *spec.Spec, parts table.Prepared
 	}
 	fit := out.Manifest.Fit
 	trained.Summary = fmt.Sprintf("%s on %d rows, %d features, %d iterations, on %s", s.Train.Trainer, frame.Rows, len(names), fit.Iterations, deviceName(held))
-	if !fit.Converged {
+	switch p := out.Manifest.Privacy; {
+	case p != nil:
+		trained.Summary += fmt.Sprintf("; private: epsilon %.3g at delta %.3g", p.Epsilon, p.Delta)
+	case !fit.Converged:
 		trained.Summary += "; it did not converge"
 	}
 	trained.Usage.GPUSeconds = time.Since(began).Seconds() * float64(len(held))

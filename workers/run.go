@@ -183,7 +183,7 @@ func (p *process) openCPU(options worker.Options, w work) error {
 		return err
 	}
 	control := &activities.Control{Store: p.store, Temporal: p.client}
-	w.audit.Signer = signer
+	w.audit.Signer, w.training.Signer = signer, signer
 	does := activities.CPU{
 		Data:      &activities.Data{Store: p.store, Limits: w.limits},
 		Training:  &w.training,

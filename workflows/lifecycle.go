@@ -211,6 +211,9 @@ func (l *lifecycle) makeCandidate(ctx workflow.Context) (*Result, error) {
 		return nil, err
 	}
 	trained, err := l.train(ctx)
+	if l.plan.Private && refusedByBudget(err) {
+		return &Result{Outcome: Gated, Reason: explain(err)}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,6 +40,12 @@ func (t Training) options(ctx workflow.Context, summary string) workflow.Context
 		options.StartToCloseTimeout = t.TimeLimit + aroundProgram
 	}
 	return workflow.WithActivityOptions(ctx, options)
+}
+
+// refusedByBudget reports whether the data set's budget of privacy does not allow a training.
+func refusedByBudget(err error) bool {
+	var failure *temporal.ApplicationError
+	return errors.As(err, &failure) && failure.Type() == stage.ErrorPrivacyBudget
 }
 
 // train makes the candidate: with one training, or with a sweep of them.

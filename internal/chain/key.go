@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -165,6 +167,14 @@ func createFile(path string, data []byte, mode fs.FileMode) error {
 // Sign implements dsse.Signer.
 func (k *Key) Sign(_ context.Context, data []byte) ([]byte, error) {
 	return ed25519.Sign(k.private, data), nil
+}
+
+// Secret is 32 bytes that nobody can tell without the key, the same for the same label: HMAC-SHA256 (RFC 2104) of the label. They
+// tell nothing about the key or about other labels.
+func (k *Key) Secret(label string) [32]byte {
+	mac := hmac.New(sha256.New, k.private.Seed())
+	mac.Write([]byte(label))
+	return [32]byte(mac.Sum(nil))
 }
 
 // KeyID implements dsse.Signer.

@@ -50,7 +50,7 @@ func builtInFacts(m model.Manifest) []fact {
 	facts := []fact{
 		{Term: "Trainer", Detail: strings.TrimSpace(m.Trainer + " " + m.TrainerVersion)},
 		{Term: "Parameters", Detail: parameters(m.Parameters)},
-		{Term: "End of training", Detail: ending(m.Fit)},
+		{Term: "End of training", Detail: ending(m)},
 		{Term: "Device", Detail: deviceNames(m)},
 	}
 	if m.DeviceUse != nil {
@@ -104,7 +104,11 @@ func parameters(p spec.Parameters) string {
 	return or(strings.Join(parts, ", "), "defaults")
 }
 
-func ending(f model.Fit) string {
+func ending(m model.Manifest) string {
+	f := m.Fit
+	if m.Privacy != nil {
+		return "After " + countOf(f.Iterations, "step", "steps") + " of private training, which does not say how far from the best they came: that would show the data."
+	}
 	iterations := countOf(f.Iterations, "iteration", "iterations")
 	if f.Converged {
 		return "Converged after " + iterations + "."

@@ -61,6 +61,10 @@ func markdownOf(p page) []byte {
 			w.paragraph(p.Privacy.Lead)
 			w.paragraph(p.Privacy.Paragraphs...)
 			w.facts(p.Privacy.Facts)
+			if len(p.Privacy.Promise) > 0 {
+				w.heading(3, "What training promises")
+				w.paragraph(p.Privacy.Promise...)
+			}
 			if p.Privacy.Attacks != nil {
 				w.heading(3, "Whether it gives away whose data it learnt from")
 				w.paragraph(p.Privacy.Attacked...)

@@ -11,6 +11,7 @@ type privacySection struct {
 	Lead       string
 	Paragraphs []string
 	Facts      []fact
+	Promise    []string // of private training
 	Attacked   []string
 	Attacks    *barTable
 }
@@ -35,6 +36,7 @@ func privacyOf(d Dossier) privacySection {
 		s.Paragraphs = append(s.Paragraphs, fmt.Sprintf("In %s every row has the same outcome: whoever knows that one of these %s belongs to a person knows the person’s outcome too, without finding the row.",
 			countOf(r.HomogeneousClasses, "combination", "combinations"), countOf(r.RowsInHomogeneous, "row", "rows")))
 	}
+	s.Promise = promiseOf(d)
 	s.Attacked, s.Attacks = attacksOf(r)
 	return s
 }

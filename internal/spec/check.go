@@ -21,6 +21,7 @@ func (d *decoder) check(s *Spec) {
 	d.checkFairness(s)
 	d.checkMitigation(s)
 	d.checkExplain(s)
+	d.checkPrivacy(s)
 	d.checkGates(s)
 	d.checkConditions(s)
 	d.checkReview(s.Review)

@@ -54,6 +54,13 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"rollout:", "fairness: {reference: [{column: sex, group: a}, {column: sex, group: b}]}\nrollout:", `fairness.reference[1].column: found "sex" a second time`},
 		{"rollout:", "fairness: {strata: [approved]}\nrollout:", `fairness.strata[0]: found "approved", which is the target column`},
 
+		// private training
+		{"rollout:", "privacy: {budget: {dataset: d, epsilon: 1, delta: 1e-6}}\nrollout:", `privacy.budget: found a budget without train.private`},
+		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 0, delta: 1e-6}", `train.private.epsilon: found the number 0; expected a number above 0`},
+		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1}", `train.private.delta: found the number 1; expected a number above 0 and at most 0.1`},
+		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1e-6}\nmitigation: {reweighing: [sex]}", `train.private: found it with weighted rows`},
+		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 3, delta: 1e-6}\nprivacy: {budget: {dataset: d, epsilon: 1, delta: 1e-6}}", `train.private.epsilon: found epsilon 3 above the budget's 1`},
+
 		// columns
 		{`positive: "yes"`, "positive: 1", `data.target.positive: found the number 1; expected a text that is not empty; if this is meant, put it in quotes: "1"`},
 		{"protected: [sex]", "protected: [approved]", `9:15: data.protected[0]: found "approved", which is the target column; take it out`},
@@ -188,7 +195,6 @@ func TestFieldsThatAreNotAvailableYet(t *testing.T) {
 		{"rollout:", "monitor: {performance: {metric: auc}}\nrollout:", "monitor.performance"},
 		{"rollout:", "retrain: {when: {any: [drift, {new_rows: 10000}]}}\nrollout:", "retrain.when.any[].new_rows"},
 		{"rollout:", "retrain: {when: {any: [{schedule: \"0 3 * * 1\"}]}}\nrollout:", "retrain.when.any[].schedule"},
-		{"rollout:", "privacy: {budget: {epsilon: 1}}\nrollout:", "privacy.budget"},
 	} {
 		lines := strings.Join(refused(t, change(t, c.old, c.new)), "\n")
 		i := slices.IndexFunc(later, func(u unavailable) bool { return u.path == c.path && strings.Contains(lines, u.String()) })

@@ -31,9 +31,6 @@ func (e Explain) MostPredictions() int {
 }
 
 func (d *decoder) checkExplain(s *Spec) {
-	if n := s.Privacy.Attack.Shadows; n%2 != 0 && !d.known("privacy.attack.shadows") {
-		d.complain("privacy.attack.shadows", fmt.Sprintf("found %d shadow models", n), "expected an even number, such as 16: they come in pairs")
-	}
 	var seen []string
 	for i, c := range s.Explain.Changes {
 		path := index("explain.changes", i)

@@ -30,7 +30,6 @@ var later = []unavailable{
 	{"monitor.performance", "", nil, "leave it out; drift of the columns and of the scores is watched"},
 	{"retrain.when.any[].new_rows", "", nil, "leave it out and use drift, or starter schedule create"},
 	{"retrain.when.any[].schedule", "", nil, "leave it out and use starter schedule create"},
-	{"privacy.budget", "", nil, "leave it out; write a gate on k_anonymity"},
 }
 
 func (u unavailable) String() string { return "not available yet: " + u.instead }

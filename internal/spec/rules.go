@@ -173,6 +173,15 @@ var rules = []rule{
 	parameters("Train.parameters", "Parameters of the trainer, by name. A command gets each as an argument --name value."),
 	plain("Train.sweep", "Search for good parameters: many trainings, of which the best one is the candidate."),
 
+	plain("Train.private", "Differentially private training by the built-in trainer. Every feature must be declared in data.expect: numbers by min and max, names by in."),
+
+	aboveZero("Private.epsilon", "What the training may cost at most, in nats.", 100).must(),
+	aboveZero("Private.delta", "Chance that it costs more; well below one over the number of rows, such as 1e-6.", 0.1).must(),
+	aboveZero("Private.clip", "Largest length of one row's gradient.", 1e6).otherwise(1),
+	number("Private.steps", "Steps of training.", 1, 1e6).otherwise(500),
+	aboveZero("Private.rate", "Chance of a row to take part in a step.", 1).otherwise(0.05),
+	aboveZero("Private.learning_rate", "Multiplies the noisy mean gradient. It costs no privacy, trying several values does.", 1e6).otherwise(2),
+
 	name("Command.code", "Folder (relative to the spec's) that is copied into the store and in which the program runs.").
 		matching(`^[^\x00-\x1f\x7f]{1,1000}$`, "the path of a folder, on one line").must(),
 	argument("Command.run", "The program and its fixed arguments; parameters follow as --name value.").nonEmpty().must(),
@@ -277,7 +286,13 @@ var rules = []rule{
 	choice("ColumnChange.direction", "It may go this way only.", nil, "up", "down"),
 
 	names("Privacy.quasi_identifiers", "Columns that could identify a person together, for k-anonymity; otherwise the protected columns."),
+	plain("Privacy.budget", "What all private trainings on a data set may cost together, over all models and lifecycles; a training that would exceed it is refused."),
 	plain("Privacy.attack", "How hard it is tried to tell the rows the model was trained on from others."),
+
+	name("Budget.dataset", "Name of the data set, under which the account is kept whatever the model.").
+		matching(modelPattern, "1 to 63 lower-case letters, digits and hyphens").must(),
+	aboveZero("Budget.epsilon", "Most that may be spent. It cannot change after the first training.", 1000).must(),
+	aboveZero("Budget.delta", "At which epsilon is counted.", 0.1).must(),
 
 	number("Attack.rows", "Rows of each kind that are looked at.", 100, 1e6).otherwise(10000),
 	number("Attack.shadows", "Models that the built-in trainer trains for a stronger attack; an even number.", 4, 256).otherwise(8),

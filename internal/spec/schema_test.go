@@ -119,7 +119,7 @@ func TestDefaultsOfTheSchemaAreApplied(t *testing.T) {
 	announced := 0
 	walkFields(reflect.TypeFor[Spec](), "", func(path string, _ reflect.StructField, r rule) {
 		// Not filled in, so that digests stay; see StatedReliability, SmallestGroup, MostPredictions and OwnMetric's defaults.
-		if path == "gates.reliability" || path == "evaluate.min_group" || path == "explain.predictions" || strings.HasPrefix(path, "privacy.attack.") || strings.HasPrefix(path, "evaluate.metrics[]") {
+		if path == "gates.reliability" || path == "evaluate.min_group" || path == "explain.predictions" || strings.HasPrefix(path, "privacy.attack.") || strings.HasPrefix(path, "train.private.") || strings.HasPrefix(path, "evaluate.metrics[]") {
 			return
 		}
 		if r.standard != nil && !strings.Contains(path, ".csv.") && !strings.HasSuffix(path, ".scale") {

@@ -114,6 +114,7 @@ type Evaluate struct {
 // Privacy says which columns could identify a person together; default: the protected columns.
 type Privacy struct {
 	QuasiIdentifiers []string `json:"quasi_identifiers,omitempty" yaml:"quasi_identifiers,omitempty"`
+	Budget           *Budget  `json:"budget,omitempty" yaml:"budget,omitempty"` // nil: private trainings are not counted together
 	Attack           Attack   `json:"attack,omitzero" yaml:"attack,omitempty"`
 }
 

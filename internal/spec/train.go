@@ -16,6 +16,7 @@ type Train struct {
 	Command    *Command   `json:"command,omitempty" yaml:"command,omitempty"`   // with trainer command, and only then
 	Parameters Parameters `json:"parameters,omitzero" yaml:"parameters,omitempty"`
 	Sweep      *Sweep     `json:"sweep,omitempty" yaml:"sweep,omitempty"`
+	Private    *Private   `json:"private,omitempty" yaml:"private,omitempty"` // nil: without a guarantee of privacy
 }
 
 // Parameters are handed to the trainer by name. The logistic trainer takes l2, max_iterations and tolerance; a command

@@ -123,6 +123,7 @@ type Plan struct {
 	Labels  *spec.Labels  `json:"labels,omitempty"`
 
 	Reweighing bool `json:"reweighing,omitempty"` // training rows are weighed first
+	Private    bool `json:"private,omitempty"`    // training is private, and may be refused by a budget
 	Thresholds bool `json:"thresholds,omitempty"` // each group of a column gets its own
 
 	TestSource   bool         `json:"test_source"`

@@ -46,6 +46,10 @@ type Trained struct {
 // Refs are the blobs the answer needs.
 func (a Trained) Refs() []artifact.Ref { return []artifact.Ref{a.Model, a.Manifest} }
 
+// ErrorPrivacyBudget is the type of the error with which a training ends that the data set's budget of privacy does not allow. It is
+// public API: never renamed.
+const ErrorPrivacyBudget = "PrivacyBudgetRefused"
+
 // Signals that a training sends to its workflow. They are public API: never renamed.
 const (
 	SignalProgress = "progress" // to a Lifecycle: a TrainingProgress
