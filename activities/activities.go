@@ -34,7 +34,7 @@ const (
 	versionTrain    = 1
 	versionCut      = 1
 	versionEvaluate = 2
-	versionFairness = 2
+	versionFairness = 3
 	versionExplain  = 2
 	versionPrivacy  = 2
 	versionGate     = 3

@@ -6,7 +6,6 @@ import (
 
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/spec"
-	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
 )
 
@@ -62,15 +61,6 @@ func inBands(c table.Column, from []float64, rows int) table.Column {
 		out.Codes[i] = int32(slices.Index(levels, name)) // -1 where there is no number
 	}
 	return out
-}
-
-// statsOptions are the spec's threshold and the split's seed.
-func statsOptions(s *spec.Spec) stats.Options {
-	options := stats.Options{Threshold: 0.5, Seed: uint64(s.Data.Split.Seed)}
-	if s.Evaluate.Threshold != nil {
-		options.Threshold = *s.Evaluate.Threshold
-	}
-	return options
 }
 
 // texts are a column's values as names, one per row.

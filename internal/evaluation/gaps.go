@@ -221,7 +221,7 @@ func (s *Source) gap(q quantity) (measure, error) {
 }
 
 // assumePairs is what the limits of a gap rest on.
-const assumePairs = "The pairs of groups are compared by score intervals, which are close to exact for groups of some tens of rows."
+const assumePairs = "The limits of two groups together miss no more often than stated, as enumeration has shown for the sizes and shares that were tried."
 
 // limits are the outermost of the shares' limits.
 func (c *counter) limits(tail float64) (low, high float64) {

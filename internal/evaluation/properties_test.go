@@ -79,7 +79,7 @@ func TestTheOrderOfRowsChangesNothing(t *testing.T) {
 				requireNear(t, one, other, u)
 			}
 		}
-		for _, metric := range fairness.MetricNames() {
+		for _, metric := range fairness.GapNames() {
 			requireNear(t, one, other, unit(metric, "race"))
 		}
 	})
@@ -168,11 +168,12 @@ func TestGapsAreThoseOfTheFairnessAudit(t *testing.T) {
 			sample.Y = append(sample.Y, y == 1)
 			both[i] = p.Groups["sex"][i] + p.Groups["race"][i]
 		}
-		audit, err := fairness.Audit(sample, []fairness.Attribute{
-			{Name: "sex", Groups: p.Groups["sex"]}, {Name: "race", Groups: p.Groups["race"]}, {Name: "both", Groups: both},
-		}, stats.Options{Threshold: 0.5})
+		audit, err := fairness.Examine(sample, fairness.Question{
+			Columns:   []fairness.Column{{Name: "sex", Groups: p.Groups["sex"]}, {Name: "race", Groups: p.Groups["race"]}, {Name: "both", Groups: both}},
+			Threshold: 0.5, MinGroup: 1, Crossed: [][]string{},
+		})
 		require.NoError(t, err)
-		for _, metric := range fairness.MetricNames() {
+		for _, metric := range fairness.GapNames() {
 			for name, columns := range map[string][]string{"sex": {"sex"}, "race": {"race"}, "both": {"sex", "race"}} {
 				q := gate.Quantity{Which: gate.New, Metric: metric}
 				for _, column := range columns {
@@ -180,7 +181,9 @@ func TestGapsAreThoseOfTheFairnessAudit(t *testing.T) {
 				}
 				got, err := s.Measure(gate.Unit{Quantity: q}, 0.025)
 				require.NoError(t, err)
-				want, ok := audit.Metric(metric, name)
+				d, ok := audit.Division(name)
+				require.True(t, ok)
+				want, ok := d.Gap(metric)
 				require.True(t, ok)
 				if want.Defined() && got.Defined() {
 					require.InDelta(t, want.Value, got.Value, 1e-12, "%s[%s]", metric, name)

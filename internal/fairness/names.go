@@ -13,6 +13,8 @@ const (
 
 // GapNames lists every gap that a condition can be on.
 func GapNames() []string {
-	return append(MetricNames(), EqualOpportunityRatio, PredictiveParityDifference, PredictiveParityRatio,
+	return append([]string{
+		DemographicParityDifference, DemographicParityRatio, EqualizedOddsDifference, EqualizedOddsRatio, EqualOpportunityDifference,
+	}, EqualOpportunityRatio, PredictiveParityDifference, PredictiveParityRatio,
 		PredictiveEqualityDifference, PredictiveEqualityRatio, AccuracyDifference, AccuracyRatio)
 }

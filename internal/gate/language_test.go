@@ -18,7 +18,7 @@ import (
 
 func TestMetricsOfScopes(t *testing.T) {
 	offline := gate.MetricNames(gate.ScopeGate)
-	for _, names := range [][]string{stats.MetricNames(), fairness.MetricNames(), privacy.MetricNames()} {
+	for _, names := range [][]string{stats.MetricNames(), fairness.GapNames(), privacy.MetricNames()} {
 		for _, name := range names {
 			require.Contains(t, offline, name)
 		}

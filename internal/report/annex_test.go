@@ -114,8 +114,8 @@ func TestThresholdPictureFollowsTheROC(t *testing.T) {
 func manyGroups(t *testing.T) Dossier {
 	t.Helper()
 	d := rival(t)
-	for i := range d.Fairness.Attributes {
-		a := &d.Fairness.Attributes[i]
+	for i := range d.Fairness.Examination.Divisions {
+		a := &d.Fairness.Examination.Divisions[i]
 		for k := range 500 {
 			g := a.Groups[0]
 			g.Name = fmt.Sprintf("a group with a name of its own %d", k)
@@ -143,7 +143,7 @@ func manyGroups(t *testing.T) Dossier {
 
 func TestPageOfManyGroupsStaysSmall(t *testing.T) {
 	d := manyGroups(t)
-	require.Greater(t, len(d.Fairness.Attributes[0].Groups), 500)
+	require.Greater(t, len(d.Fairness.Examination.Divisions[0].Groups), 500)
 	const most = 2 << 20
 	page := rendered(t, d)
 	require.Less(t, len(page), most)
@@ -154,5 +154,5 @@ func TestPageOfManyGroupsStaysSmall(t *testing.T) {
 	require.Less(t, len(text), most)
 	got := section(t, parse(t, page), "treatment")
 	require.Contains(t, got, "403 smaller groups are not shown", "what is left out is counted")
-	require.Less(t, strings.Count(got, "a group with a name of its own"), 1000, "a table and a picture each, for two rates of two columns")
+	require.Less(t, strings.Count(got, "a group with a name of its own"), 2000, "a table and a picture each for two rates, and a table of further rates, of two columns")
 }

@@ -101,7 +101,6 @@ var intervalMethods = map[string]string{
 	stats.MethodBootstrapNormal:     "normal interval with the spread of resamples of the rows (bootstrap)",
 	evaluation.MethodExactJaccard:   "exact interval of a share (Clopper and Pearson, 1934), turned into one of F1",
 	fairness.MethodPairs:            "interval of the gap between the groups at the ends, from all pairs of groups together",
-	fairness.MethodWilsonLimits:     "interval of a ratio from the score intervals of both sides (Wilson, 1927)",
 	gate.MethodArithmetic:           "ends of several intervals added up",
 	explain.IntervalMethod:          "interval of a mean over shuffles (Student’s t)",
 }

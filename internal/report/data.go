@@ -204,7 +204,7 @@ func groupTable(g table.GroupReport, w words) barTable {
 			Note: groupOutcome(group, w),
 			Bar:  shareBar(name+": "+percent(group.Share), group.Share),
 		}
-		if group.Rows < fairness.SmallGroup {
+		if group.Rows < fairness.DefaultMinGroup {
 			row.Tags = []string{"small group"}
 		}
 		t.Rows = append(t.Rows, row)

@@ -28,7 +28,7 @@ import (
 )
 
 // Format is the version of the dossier's JSON. It is raised when a field changes its meaning or goes away.
-const Format = 2
+const Format = 3
 
 // Dossier is what was found about one candidate, by stage. Equal dossiers encode to equal bytes.
 type Dossier struct {
@@ -52,7 +52,7 @@ type Dossier struct {
 	Usage      []stage.StageUsage     `json:"usage,omitempty"`  // what the lifecycle has taken up to the dossier
 	Evaluation evaluation.Report      `json:"evaluation"`       // how the candidate did on the test part; its Comparison is not used, see below
 	Labels     *LabelsGiven           `json:"labels,omitempty"` // nil: every test row came with its label
-	Fairness   fairness.Report        `json:"fairness"`         // of a binary target; of others without attributes
+	Fairness   fairness.Report        `json:"fairness"`         // between the groups of the protected columns
 	Explain    explain.Report         `json:"explain"`
 	Privacy    privacy.Report         `json:"privacy"`
 	Gate       Gate                   `json:"gate"`

@@ -48,7 +48,7 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 
 func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 	_, err := Decode([]byte(`{"format": 99}`))
-	require.ErrorContains(t, err, "format 99; this program reads format 2")
+	require.ErrorContains(t, err, "format 99; this program reads format 3")
 	_, err = Decode([]byte(`{"format": 1}`))
 	require.ErrorContains(t, err, "use the version of Assay that wrote it")
 	_, err = Decode([]byte(`{`))

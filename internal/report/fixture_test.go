@@ -108,8 +108,8 @@ func freshLoan(t *testing.T) Dossier {
 		outcomes[i] = []string{"no", "yes"}[int(y)]
 	}
 	sex, ages := p.Groups["sex"], p.Groups["age_band"]
-	var err error
-	d.Fairness, err = fairness.Audit(sample, []fairness.Attribute{{Name: "sex", Groups: sex}, {Name: "age_band", Groups: ages}}, replicates)
+	examined, err := fairness.Examine(sample, fairness.Question{Columns: []fairness.Column{{Name: "sex", Groups: sex}, {Name: "age_band", Groups: ages}}, Threshold: 0.5})
+	d.Fairness.Examination = &examined
 	require.NoError(t, err)
 	d.Privacy, err = privacy.KAnonymity([]privacy.Column{{Name: "sex", Values: sex}, {Name: "age_band", Values: ages}}, outcomes)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func freshLoan(t *testing.T) Dossier {
 	d.Training = manifest()
 	d.Warnings = []string{"The device was simulated; training ran on the processor."}
 	addTable(&d)
-	decide(t, &d, p, "auc > 0.85", "accuracy >= 0.75 +/- 0.02", "recall[sex=female] > 0.9 +/- 0.01", "demographic_parity_difference[age_band] < 0.1",
+	decide(t, &d, p, "auc > 0.85", "accuracy >= 0.75 +/- 0.02", "recall[sex=female] > 0.9 +/- 0.01", "demographic_parity_difference[age_band] < 0.15",
 		"equal_opportunity_difference[age_band] < 0.2", "log_loss < 0.6", "k_anonymity >= 1", "recall[sex=unknown] > 0.5")
 	return d
 }

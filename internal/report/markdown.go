@@ -226,6 +226,8 @@ func (w *markdown) treatment(t treatment) {
 			w.bars(&r)
 		}
 		w.grid(a.Gaps)
+		w.grid(a.Against)
+		w.grid(a.More)
 		w.paragraph(a.Note)
 	}
 	for _, c := range t.Crossings {

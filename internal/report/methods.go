@@ -59,8 +59,23 @@ var methodNotes = map[string]methodNote{
 		"H. A. David and H. N. Nagaraja: Order statistics, section 7.1. Wiley, 2003."},
 	stats.MethodExact: {"Counted", "A count of the data at hand, without an interval: nothing about it is left to chance.", ""},
 	fairness.MethodPairs: {"Interval of a gap between groups, from all pairs", "Covers all pairs of groups together, so that picking the two furthest apart does not flatter it.",
-		"O. J. Dunn: Multiple comparisons among means. JASA 56, 1961."},
-	fairness.MethodWilsonLimits: {"Interval of a ratio of two shares", "Divides the ends of the score intervals of both sides.", "Wilson, 1927, for each side."},
+		"O. J. Dunn: Multiple comparisons among means. JASA 56, 1961; C. J. Clopper and E. S. Pearson, 1934, for each group."},
+	fairness.MethodExactSidak: {"Exact intervals of the shares of several groups", "Exact intervals that hold for all groups together: the more groups, the wider each. They stay right for few cases and for shares near 0 and 100 %.",
+		"Clopper and Pearson, 1934; Z. Sidak: Rectangular confidence regions for the means of multivariate normal distributions. JASA 62, 1967."},
+	fairness.MethodExactSquareAndAdd: {"Interval of a difference or ratio of two groups", "Puts exact limits of both groups together, for all compared groups at once.",
+		"Clopper and Pearson, 1934, for each group; R. G. Newcombe, Statistics in Medicine 17, 1998, and G. Y. Zou and A. Donner: Construction of confidence limits about effect measures. Statistics in Medicine 27, 2008, for putting them together."},
+	fairness.MethodExactOdds: {"Exact interval of a ratio of two kinds of mistakes", "The exact interval of a share, turned into one of its odds.", "Clopper and Pearson, 1934, for the share; Sidak, 1967, for all groups together."},
+	fairness.MethodDeLongSidak: {"Intervals of the AUCs of several groups", "Intervals on a scale on which they stay within 0 and 1, which hold for all groups together.",
+		"DeLong and others, 1988; Pepe, 2003, section 4.3.3; Sidak, 1967."},
+	fairness.MethodLimits: {"Interval of a largest gap, from limits of all groups", "Holds every value that the largest gap can take while each group's figure stays within its limits, which hold together.",
+		"Sidak, 1967, for the limits that hold together."},
+	fairness.MethodMaxT: {"Bootstrap for the means of several groups together", "Draws the rows of each group anew many times, and makes the intervals as wide as the largest deviation of any group asks for.",
+		"P. H. Westfall and S. S. Young: Resampling-based multiple testing, section 2.3. Wiley, 1993; Efron and Tibshirani, 1993, section 12.5."},
+	fairness.MethodMaxTPairs: {"Bootstrap for the differences of all pairs of groups together", "The same for all differences between two groups.", "Westfall and Young, 1993, section 2.3; Welch, 1947."},
+	fairness.MethodStudentSidak: {"Intervals of the means of several groups", "From the spread of the values within each group; they hold for all groups together.", "Student, 1908; Sidak, 1967."},
+	fairness.MethodWilsonTogether: {"Score intervals of the shares of several groups", "Score intervals that hold for all groups together: the more groups, the wider each.", "Wilson, 1927; O. J. Dunn, JASA 56, 1961."},
+	fairness.MethodStrataSum: {"Interval of a sum over strata", "Puts the exact limits of the shares in each stratum together.",
+		"G. Y. Zou, W. Huang and X. Zhang: A note on confidence interval estimation for a linear function of binomial proportions. CSDA 53, 2009."},
 	privacy.MethodDKWHoeffding: {"Interval of the largest lead of an attack", "Covers every threshold the attack could take, at every number of rows.",
 		"P. Massart: The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality. Annals of Probability 18, 1990; W. Hoeffding, 1963."},
 	privacy.MethodWelch: {"Interval of a difference of two means", "From the spread of each side, which may differ.",
@@ -143,7 +158,7 @@ func sectionMethods(d Dossier) []methodNote {
 		notes = append(notes, methodNote{"k-anonymity", "The smallest number of rows that share their values in the columns by which a person could be found.",
 			"L. Sweeney: k-anonymity: a model for protecting privacy. International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10, 2002."})
 	}
-	if len(d.Fairness.Attributes) > 0 {
+	if d.Fairness.Examination != nil {
 		notes = append(notes, methodNote{"Gaps between groups", "Compare how often groups are selected, and how often each is recognised rightly.",
 			"M. Hardt, E. Price and N. Srebro: Equality of opportunity in supervised learning. NeurIPS, 2016; S. Barocas, M. Hardt and A. Narayanan: Fairness and machine learning, chapter 3. MIT Press, 2023."})
 	}

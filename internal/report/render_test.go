@@ -38,9 +38,9 @@ func hostile(t *testing.T) Dossier {
 	d.Warnings = []string{script + "{{.}}"}
 	d.Review.Quorum[0].Role = script
 	d.Review.Escalate.To = []string{script}
-	d.Fairness.Attributes[0].Name = script
-	d.Fairness.Attributes[0].Groups[0].Name = script + long
-	d.Fairness.Attributes[0].Gaps[0].Highest = script
+	d.Fairness.Examination.Divisions[0].Name = script
+	d.Fairness.Examination.Divisions[0].Groups[0].Name = script + long
+	d.Fairness.Examination.Divisions[0].Gaps[0].Highest = script
 	d.Evaluation.Slices[0].Column, d.Evaluation.Slices[0].Group = script, script
 	d.Explain.Features[0].Feature, d.Explain.Features[1].Feature = script, long
 	d.Explain.Method, d.Training.Device.Name = script, script
@@ -203,7 +203,7 @@ func TestNumbersAreAlwaysWrittenOut(t *testing.T) {
 	broken.Evaluation.Overall.Binary.Calibration[3].MeanY.Low = math.Inf(-1)
 	broken.Explain.Features[0].AUCDrop.Value = math.NaN()
 	broken.Explain.Features[1].AUCDrop.High = math.Inf(1)
-	broken.Fairness.Attributes[0].Groups[0].SelectionRate.Value = math.NaN()
+	broken.Fairness.Examination.Divisions[0].Groups[0].Rates[0].Value = math.NaN()
 
 	_, digest, err := Encode(loan(t))
 	require.NoError(t, err)

@@ -6,8 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/stat/distuv"
-
-	"github.com/assay-ml/assay/internal/stats"
 )
 
 // draw gives each group its successes.
@@ -69,16 +67,6 @@ func TestTheTrueGapIsMissedAtMostAtTheStatedRate(t *testing.T) {
 	for name, times := range map[string]int{"over": over, "under": under, "ratio over": overRatio, "ratio under": underRatio} {
 		require.LessOrEqual(t, float64(times)/worlds, tail, name)
 	}
-}
-
-func TestTwoGroupsHaveNewcombesUpperLimit(t *testing.T) {
-	value, low, high, lowest, highest, ok := GapOfShares([]int{30, 60}, []int{100, 100}, false, 0.025)
-	require.True(t, ok)
-	want := stats.NewcombeShares(60, 100, 30, 100, 0.025, "")
-	require.InDelta(t, 0.3, value, 1e-15)
-	require.InDelta(t, want.High, high, 1e-12)
-	require.Less(t, low, want.Low, "two ordered pairs share the tail")
-	require.Equal(t, []int{0, 1}, []int{lowest, highest})
 }
 
 func TestGroupsAtZeroAndOneAndTooFewGroups(t *testing.T) {

@@ -1,0 +1,165 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/evaluation"
+	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/stage"
+	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/table"
+)
+
+// Fairness compares the groups of the protected columns, one by one and crossed.
+func (a *Audit) Fairness(ctx context.Context, in stage.AuditInput) (stage.Audited, error) {
+	s, err := loadSpec(ctx, a.Store, in.Spec)
+	if err != nil {
+		return stage.Audited{}, err
+	}
+	params := struct {
+		Predictions artifact.Ref  `json:"predictions"`
+		Protected   []string      `json:"protected"`
+		Evaluate    spec.Evaluate `json:"evaluate"`
+		Fairness    spec.Fairness `json:"fairness"`
+		Seed        int64         `json:"seed"`
+	}{in.Predictions, s.Data.Protected, s.Evaluate, s.Fairness, s.Data.Split.Seed}
+	audited, err := stored(ctx, a.Store, stage.Fairness, versionFairness, params, func() (stage.Audited, error) {
+		defer attend(ctx)()
+		report, err := a.examine(ctx, s, in)
+		if err != nil {
+			return stage.Audited{}, err
+		}
+		return a.file(ctx, report, shortened(fairnessSummary(report)))
+	})
+	if err == nil && s.Gates.TestSet != nil {
+		audited.Summary = sealing(s, "groups compared")
+	}
+	return audited, err
+}
+
+func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) (fairness.Report, error) {
+	var report fairness.Report
+	if len(s.Data.Protected) == 0 {
+		return report, nil
+	}
+	p, err := a.readPredictions(ctx, s, in.Predictions, in.Prepared)
+	if err != nil {
+		return report, err
+	}
+	places := representative(p)
+	q := fairness.Question{MinGroup: s.Evaluate.SmallestGroup(), Seed: uint64(s.Data.Split.Seed), Threshold: threshold(s), Reference: map[string]string{}}
+	for _, name := range s.Data.Protected {
+		q.Columns = append(q.Columns, fairness.Column{Name: name, Groups: pick(p.Groups[name], places)})
+	}
+	for _, r := range s.Fairness.Reference {
+		q.Reference[r.Column] = r.Group
+	}
+	if len(s.Fairness.Strata) > 0 {
+		strata, err := a.strata(ctx, s, in)
+		if err != nil {
+			return report, err
+		}
+		q.Strata = pick(strata, places)
+	}
+	y := at(p.Y, places)
+	switch p.Task {
+	case stats.Multiclass:
+		classes := make([]int32, len(y))
+		scores := make([]float64, 0, len(y)*p.Width())
+		for k, i := range places {
+			classes[k] = int32(y[k])
+			scores = append(scores, p.Score[i*p.Width():(i+1)*p.Width()]...)
+		}
+		found, err := fairness.ExamineClasses(len(p.Classes), classes, scores, p.Classes, q)
+		report.Classes = &found
+		return report, err
+	case stats.Regression:
+		found, err := fairness.ExamineNumbers(y, at(p.Score, places), q)
+		report.Numbers = &found
+		return report, err
+	}
+	sample := stats.Sample{Y: make([]bool, len(y)), Score: at(p.Score, places)}
+	for k, v := range y {
+		sample.Y[k] = v == 1
+	}
+	if p.Cut != nil {
+		sample.Cut = at(p.Cut, places)
+	}
+	found, err := fairness.Examine(sample, q)
+	report.Examination = &found
+	return report, err
+}
+
+// strata are the test rows' values in the columns within which people are compared, joined.
+func (a *Audit) strata(ctx context.Context, s *spec.Spec, in stage.AuditInput) ([]string, error) {
+	var parts table.Prepared
+	if err := artifact.ReadJSON(ctx, a.Store, in.Prepared, &parts); err != nil {
+		return nil, err
+	}
+	f, err := table.ReadFrame(ctx, a.Store, parts.Test, groupsWanted(s, s.Fairness.Strata), a.Limits)
+	if err != nil {
+		return nil, err
+	}
+	columns := grouped(s, f.Columns, f.Rows)
+	out := texts(&columns[0], f.Rows)
+	for k := range columns[1:] {
+		for i, value := range texts(&columns[1+k], f.Rows) {
+			out[i] += ", " + value
+		}
+	}
+	return out, nil
+}
+
+// representative is the rows that stand for the whole test part: those whose label is known and was not bought for what the row is,
+// or all of them where every label is known.
+func representative(p evaluation.Predictions) []int {
+	every := !slices.Contains(p.Known, evaluation.Unknown)
+	var places []int
+	for i := range p.Y {
+		if p.Known == nil || every || p.Known[i] == evaluation.Representative {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// pick takes some of the names.
+func pick(names []string, places []int) []string {
+	out := make([]string, len(places))
+	for k, i := range places {
+		out[k] = names[i]
+	}
+	return out
+}
+
+func fairnessSummary(r fairness.Report) string {
+	var parts []string
+	add := func(what, by string, e stats.Estimate) {
+		if e.Defined() {
+			parts = append(parts, fmt.Sprintf("%s by %s %.3g (%.3g to %.3g)", what, by, e.Value, e.Low, e.High))
+		}
+	}
+	switch {
+	case r.Examination != nil:
+		for _, d := range r.Examination.Divisions {
+			if g, ok := d.Gap(fairness.DemographicParityDifference); ok && len(d.Columns) == 1 {
+				add("selection gap", d.Name, g.Estimate)
+			}
+		}
+	case r.Classes != nil:
+		return fmt.Sprintf("%d classes examined by group", len(r.Classes.Classes))
+	case r.Numbers != nil:
+		return fmt.Sprintf("predictions and errors examined by the groups of %d divisions", len(r.Numbers.Divisions))
+	default:
+		return "the spec names no protected columns"
+	}
+	if len(parts) == 0 {
+		return "no two groups could be compared"
+	}
+	return strings.Join(parts, ", ")
+}
