@@ -59,7 +59,7 @@ bench: build ## measure, and print a table with the machine
 	$(GO) run ./tests/bench
 
 PEERS      := .venv-peers
-PEER_FLAGS ?= # such as -rows 20000 -rounds 1
+PEER_FLAGS ?= # such as -rows 20000 -rounds 1, or -only fairness,attribution
 
 $(PEERS)/.installed: tests/bench/peers/requirements.txt
 	python3 -m venv $(PEERS)
@@ -67,7 +67,7 @@ $(PEERS)/.installed: tests/bench/peers/requirements.txt
 	@touch $@
 
 .PHONY: bench-peers
-bench-peers: $(PEERS)/.installed ## compare the evaluation with scikit-learn and SciPy on the same rows: values and times
+bench-peers: $(PEERS)/.installed ## compare with scikit-learn, SciPy, Fairlearn and SHAP on the same rows: values, errors and times
 	$(GO) run ./tests/bench/peers -python $(PEERS)/bin/python3 $(PEER_FLAGS)
 
 .PHONY: figures

@@ -28,15 +28,15 @@ import (
 // version are then no longer used.
 const (
 	versionIngest   = 1
-	versionValidate = 1
+	versionValidate = 2
 	versionPrepare  = 2
 	versionReweigh  = 1
 	versionTrain    = 1
 	versionCut      = 1
 	versionEvaluate = 2
 	versionFairness = 3
-	versionExplain  = 2
-	versionPrivacy  = 2
+	versionExplain  = 3
+	versionPrivacy  = 3
 	versionGate     = 3
 )
 

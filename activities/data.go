@@ -32,7 +32,7 @@ func (d *Data) Admit(ctx context.Context, in stage.AdmitInput) (stage.Admitted, 
 		Spec:   ref,
 		Plan: stage.Plan{
 			Model: s.Model, Owner: s.Owner, Queue: s.Train.Queue, TestSource: s.Data.Split.TestSource != nil,
-			Inconclusive: s.Gates.Inconclusive, Review: s.Review, Rollout: s.Rollout, Monitor: s.Monitor, Retrain: s.Retrain,
+			Inconclusive: s.Gates.Inconclusive, Failing: s.Gates.Failing, Review: s.Review, Rollout: s.Rollout, Monitor: s.Monitor, Retrain: s.Retrain,
 			GPUs: s.Train.GPUs, Priority: s.Train.Priority, Team: s.Train.Team, Sweep: s.Train.Sweep,
 			Program: s.Train.Command != nil, TimeLimit: timeLimit(s.Train),
 			Decides: true, TestSet: s.Gates.TestSet, Labels: s.Gates.Labels, Metrics: len(s.Evaluate.Metrics) > 0,
@@ -92,7 +92,7 @@ func (d *Data) Ingest(ctx context.Context, in stage.IngestInput) (stage.Ingested
 	})
 }
 
-// Validate answers the spec's expectations.
+// Validate answers the spec's expectations, and looks for personal data.
 func (d *Data) Validate(ctx context.Context, in stage.ValidateInput) (stage.Validated, error) {
 	s, err := loadSpec(ctx, d.Store, in.Spec)
 	if err != nil {
@@ -105,8 +105,10 @@ func (d *Data) Validate(ctx context.Context, in stage.ValidateInput) (stage.Vali
 		Protected []string           `json:"protected"`
 		Exclude   []string           `json:"exclude"`
 
-		Unlabelled bool `json:"unlabelled,omitempty"` // rows that fall into the test part may lack their label
-	}{in.Snapshot, s.Data.Expect, s.Data.Target, s.Data.Protected, s.Data.Exclude, s.Gates.Labels != nil}
+		Unlabelled bool           `json:"unlabelled,omitempty"` // rows that fall into the test part may lack their label
+		Transform  string         `json:"transform,omitempty"`
+		Personal   personalParams `json:"personal_data"`
+	}{in.Snapshot, s.Data.Expect, s.Data.Target, s.Data.Protected, s.Data.Exclude, s.Gates.Labels != nil, s.Data.Transform, personalParamsOf(s)}
 	return stored(ctx, d.Store, stage.Validate, versionValidate, params, func() (stage.Validated, error) {
 		defer attend(ctx)()
 		var snap table.Snapshot
@@ -117,30 +119,44 @@ func (d *Data) Validate(ctx context.Context, in stage.ValidateInput) (stage.Vali
 		if err != nil {
 			return stage.Validated{}, err
 		}
+		if found.Personal, err = d.personal(ctx, s, snap); err != nil {
+			return stage.Validated{}, err
+		}
+		if found.Personal != nil && found.Personal.Warning() != "" {
+			found.Warnings = append(found.Warnings, found.Personal.Warning())
+		}
 		ref, err := artifact.PutJSON(ctx, d.Store, artifact.MediaJSON, found)
 		if err != nil {
 			return stage.Validated{}, err
 		}
-		summary, verdict := validationSummary(found)
+		summary, verdict := validationSummary(s, found)
 		return stage.Validated{Answer: stage.Answer{Summary: summary}, Report: ref, Verdict: verdict}, nil
 	})
 }
 
-func validationSummary(r table.ValidationReport) (string, gate.Verdict) {
+func validationSummary(s *spec.Spec, r table.ValidationReport) (string, gate.Verdict) {
 	var failed []string
 	for _, e := range r.Results {
 		if !e.Passed {
 			failed = append(failed, e.Message)
 		}
 	}
+	personal, verdict := personalSummary(s, r.Personal)
 	if len(failed) > 0 {
-		return shortened(fmt.Sprintf("%d of %d expectations failed: %s", len(failed), len(r.Results), strings.Join(failed, "; "))), gate.Fail
+		summary := fmt.Sprintf("%d of %d expectations failed: %s", len(failed), len(r.Results), strings.Join(failed, "; "))
+		if verdict == gate.Fail {
+			summary += "; " + personal
+		}
+		return shortened(summary), gate.Fail
+	}
+	if verdict == gate.Fail {
+		return shortened(personal), verdict
 	}
 	summary := fmt.Sprintf("%d expectations met", len(r.Results))
 	if n := len(r.Warnings); n > 0 {
 		summary += fmt.Sprintf(", %d warnings", n)
 	}
-	return summary, gate.Pass
+	return shortened(summary + ", " + personal), verdict
 }
 
 // Prepare transforms the snapshot and divides it.
@@ -185,7 +201,7 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 	for _, wanted := range []struct {
 		field string
 		names []string
-	}{{"evaluate.slices", s.Evaluate.Slices}, {"fairness.strata", s.Fairness.Strata}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}} {
+	}{{"evaluate.slices", s.Evaluate.Slices}, {"fairness.strata", s.Fairness.Strata}, {"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers}, {"privacy.sensitive", s.Privacy.Sensitive}} {
 		for _, name := range wanted.names {
 			if !slices.Contains(parts.Columns, name) {
 				return fmt.Errorf("%s names the column %q; the table has %s", wanted.field, name, table.Listed(parts.Columns))

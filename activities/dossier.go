@@ -60,7 +60,7 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 	}
 	d := report.Dossier{
 		Format: report.Format, Model: e.Model, Lifecycle: e.Lifecycle, Purpose: s.Purpose, Owner: s.Owner, Requester: e.Requester,
-		Trigger: e.Trigger, Created: in.Created.UTC(), Spec: e.Spec.Digest, Target: s.Data.Target, Protected: s.Data.Protected, Review: s.Review, Rollout: s.Rollout,
+		Trigger: e.Trigger, Created: in.Created.UTC(), Spec: e.Spec.Digest, Target: s.Data.Target, Protected: s.Data.Protected, Review: s.Review, Rollout: s.Rollout, Failing: s.Gates.Failing,
 	}
 	var snapshot table.Snapshot
 	for _, read := range []struct {

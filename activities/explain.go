@@ -82,8 +82,8 @@ func (a *Audit) labelledTest(ctx context.Context, s *spec.Spec, in stage.AuditIn
 
 // How much of an explanation's budget its parts may take, and on how much they look.
 const (
-	importanceShare     = 0.6 // of the predictions
-	dependenceShare     = 0.2 // over all features shown
+	importanceShare     = 0.5  // of the predictions
+	dependenceShare     = 0.15 // over all features shown
 	surrogateShare      = 0.02
 	mostDependence      = 6  // features whose dependence is shown
 	dependenceCurves    = 20 // rows whose own curves are shown with it
@@ -132,8 +132,28 @@ func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	if err := surrogate(ctx, s, p, test, &found); err != nil {
 		return found, err
 	}
+	scores, err := decided(ctx, p, test, &found)
+	if err != nil {
+		return found, err
+	}
+	if err := attribute(ctx, s, p, test, y, scores, &found); err != nil {
+		return found, err
+	}
 	beat.progress("what would have to change")
-	return found, counterfactuals(ctx, s, p, test, &found)
+	return found, counterfactuals(ctx, s, p, test, scores, &found)
+}
+
+// decided are the scores of all test rows of a model of two classes; nil for another, and where the budget does not suffice.
+func decided(ctx context.Context, p model.Predictor, test *table.Frame, found *explain.Report) ([]float64, error) {
+	if p.Schema().TaskOf() != stats.Binary || found.Budget.Used+test.Rows > found.Budget.Predictions {
+		return nil, nil
+	}
+	scores, err := p.Predict(ctx, test)
+	if err != nil {
+		return nil, err
+	}
+	found.Budget.Used += test.Rows
+	return scores, nil
 }
 
 func surrogate(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, found *explain.Report) error {
@@ -169,7 +189,7 @@ func rowNumber(test *table.Frame, i int) int {
 }
 
 // counterfactuals asks what would have to change for the rows that just miss the positive answer.
-func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, found *explain.Report) error {
+func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, scores []float64, found *explain.Report) error {
 	switch {
 	case p.Schema().TaskOf() != stats.Binary:
 		found.Notes = append(found.Notes, "What would have to change for another answer was not asked: it is for a target of two values.")
@@ -178,11 +198,6 @@ func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test 
 		found.Notes = append(found.Notes, "What would have to change for another answer was not asked: thresholds differ by group.")
 		return nil
 	}
-	scores, err := p.Predict(ctx, test)
-	if err != nil {
-		return err
-	}
-	found.Budget.Used += test.Rows
 	var short []int
 	for i, score := range scores {
 		if score < threshold(s) {

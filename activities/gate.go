@@ -20,11 +20,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gateParams are what the verdicts depend on. Champion, cost and model are among them only where a condition speaks of them, so
+// gateParams are what the verdicts depend on. Champion, cost, model and validation are among them only where a condition speaks of them, so
 // that the same candidate asked again is the same question.
 type gateParams struct {
 	Predictions artifact.Ref            `json:"predictions"`
 	Privacy     artifact.Ref            `json:"privacy"`
+	Validation  artifact.Ref            `json:"validation,omitzero"`
 	Conditions  []string                `json:"conditions"`
 	Plan        gate.Plan               `json:"plan"`
 	Policy      gate.Policy             `json:"policy"`
@@ -99,6 +100,8 @@ func paramsOf(s *spec.Spec, formulas []gate.Formula, in stage.GateInput) gatePar
 				p.Cost = in.Cost
 			case gate.ModelBytes, gate.LatencyP50, gate.LatencyP95, gate.LatencyP99:
 				p.Model = in.Model
+			case privacy.MetricPersonalColumns:
+				p.Validation = in.Validation
 			}
 		}
 	}
@@ -180,6 +183,13 @@ func (a *Audit) sourceOptions(ctx context.Context, s *spec.Spec, formulas []gate
 	}
 	for _, m := range measured.Metrics {
 		o.New.Counted[m.Name] = m.Estimate
+	}
+	if mentions(formulas, gate.New, privacy.MetricPersonalColumns) {
+		found, err := a.personalColumns(ctx, in.Validation)
+		if err != nil {
+			return o, err
+		}
+		o.New.Counted[privacy.MetricPersonalColumns] = found
 	}
 	var err error
 	if mentions(formulas, gate.New, gate.LatencyP50, gate.LatencyP95, gate.LatencyP99) {

@@ -101,7 +101,7 @@ func (l *lifecycle) decide(ctx workflow.Context) (*Result, error) {
 	e := &l.evidence
 	// A lifecycle admitted by an earlier version has no champion's answers; its conditions ask for none.
 	input := stage.GateInput{
-		Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy,
+		Spec: e.Spec, Evaluation: e.Evaluation, Fairness: e.Fairness, Privacy: e.Privacy, Validation: e.Validation,
 		Prepared: e.Prepared, Predictions: e.Predictions, Model: e.ModelArtifact,
 		Champion: e.Champion, MetricCode: e.MetricCode, Labels: e.Labels, Cost: l.cost,
 		Lifecycle: e.Lifecycle, Requester: e.Requester, Now: workflow.Now(ctx).UTC(),

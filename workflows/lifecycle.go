@@ -11,6 +11,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/review"
+	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
@@ -286,7 +287,7 @@ func (l *lifecycle) audit(ctx workflow.Context) (*Result, error) {
 // refusedByGate settles the lifecycle when the verdict, under the spec's rule for inconclusive ones, refuses it. The
 // dossier is compiled first: who made the candidate wants to see why.
 func (l *lifecycle) refusedByGate(ctx workflow.Context, gated stage.Gated) *Result {
-	refused := gated.Verdict == gate.Fail || gated.Verdict == gate.Inconclusive && l.plan.Inconclusive == "fail"
+	refused := gated.Verdict == gate.Fail && l.plan.Failing != spec.FailingReviewed || gated.Verdict == gate.Inconclusive && l.plan.Inconclusive == "fail"
 	if refused {
 		l.progress.stop(ctx, stage.Gate)
 		return &Result{Outcome: Gated, Reason: "gate: " + gated.Summary}

@@ -123,16 +123,20 @@ func TestGateRefusesBeforePeopleAreAsked(t *testing.T) {
 	for _, c := range []struct {
 		verdict      gate.Verdict
 		inconclusive string
+		failing      string
 		outcome      workflows.Outcome
 	}{
-		{gate.Fail, "review", workflows.Gated},
-		{gate.Inconclusive, "fail", workflows.Gated},
-		{gate.Inconclusive, "review", workflows.Deployed},
-		{gate.Inconclusive, "pass", workflows.Deployed},
+		{gate.Fail, "review", "", workflows.Gated},
+		{gate.Fail, "review", "refuse", workflows.Gated},
+		{gate.Fail, "fail", "review", workflows.Deployed},
+		{gate.Inconclusive, "fail", "", workflows.Gated},
+		{gate.Inconclusive, "fail", "review", workflows.Gated},
+		{gate.Inconclusive, "review", "", workflows.Deployed},
+		{gate.Inconclusive, "pass", "", workflows.Deployed},
 	} {
-		t.Run(string(c.verdict)+" "+c.inconclusive, func(t *testing.T) {
+		t.Run(string(c.verdict)+" "+c.inconclusive+" "+c.failing, func(t *testing.T) {
 			l := newLifecycle(t)
-			l.verdict, l.plan.Inconclusive = c.verdict, c.inconclusive
+			l.verdict, l.plan.Inconclusive, l.plan.Failing = c.verdict, c.inconclusive, c.failing
 			l.approve()
 			l.start("manual")
 			require.Equal(t, c.outcome, l.result().Outcome)

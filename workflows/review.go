@@ -195,7 +195,10 @@ func (l *lifecycle) holdReview(ctx workflow.Context) (reviewed, error) {
 
 func (l *lifecycle) requestText() string {
 	text := "a candidate waits for " + review.Seats(l.review.review.Status().Missing)
-	if l.evidence.Verdict == gate.Inconclusive {
+	switch l.evidence.Verdict {
+	case gate.Fail:
+		text += "; it does not meet the gate's conditions, and the spec leaves the decision to the reviewers: " + l.gated.Summary
+	case gate.Inconclusive:
 		text += "; the gate's verdict is inconclusive and is put to the reviewers: " + l.gated.Summary
 	}
 	return text

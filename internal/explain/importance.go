@@ -26,6 +26,10 @@ type Report struct {
 	Dependence      []Dependence          `json:"dependence,omitempty"`      // on the most important features, in their order
 	Counterfactuals *CounterfactualReport `json:"counterfactuals,omitempty"` // of rows just short of the positive answer
 	Surrogate       *Surrogate            `json:"surrogate,omitempty"`
+	Shapley         *ShapleyReport        `json:"shapley,omitempty"`   // how much features move the answers
+	Exact           *ShapleyReport        `json:"exact,omitempty"`     // the same without chance, in log-odds; of a logistic regression
+	Local           *LocalReport          `json:"local,omitempty"`     // of single rows; LocalExplanation.Row and LeftOut are the source's row numbers
+	Stability       *StabilityReport      `json:"stability,omitempty"` // whether Shapley's order depends on the seed
 	Budget          *Budget               `json:"budget,omitempty"`
 	Notes           []string              `json:"notes,omitempty"` // what was not done and why, in sentences
 }

@@ -79,7 +79,7 @@ func sampled(ctx context.Context, p model.Predictor, f, background *table.Frame,
 	if !ok {
 		budget = NewAllowance(p, 0, 0)
 	}
-	if logistic := logisticOf(p); logistic != nil {
+	if logistic := LogisticOf(p); logistic != nil {
 		err = s.byTerms(ctx, logistic)
 	} else {
 		err = s.byAsking(ctx, budget)
@@ -91,13 +91,15 @@ func sampled(ctx context.Context, p model.Predictor, f, background *table.Frame,
 	return s.out, nil
 }
 
-// logisticOf is the logistic regression that p is, or bounds; nil when it is none.
-func logisticOf(p model.Predictor) *model.Logistic {
+// LogisticOf is the logistic regression that p is, or wraps (what wraps one says so by Unwrap); nil when it is none.
+func LogisticOf(p model.Predictor) *model.Logistic {
 	switch p := p.(type) {
 	case *model.Logistic:
 		return p
 	case *Allowance:
-		return logisticOf(p.p)
+		return LogisticOf(p.p)
+	case interface{ Unwrap() model.Predictor }:
+		return LogisticOf(p.Unwrap())
 	}
 	return nil
 }

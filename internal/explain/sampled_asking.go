@@ -88,13 +88,35 @@ type stop struct {
 	reverse     bool
 }
 
-// joined reports whether the feature has the row's value at the stop.
-func (w *walks) joined(at stop, feature, width int) bool {
-	place := w.place[at.pair*width+feature]
-	if at.reverse {
-		return place >= len(w.order[at.pair])-at.steps
+// stretch is stops of one walk that follow each other.
+type stretch struct {
+	stop      // the first
+	from, end int
+}
+
+// stretches are the parts of stops that belong to one walk each.
+func stretches(stops []stop) []stretch {
+	var out []stretch
+	for e, at := range stops {
+		if last := len(out) - 1; last >= 0 && out[last].pair == at.pair && out[last].reverse == at.reverse {
+			out[last].end = e + 1
+			continue
+		}
+		out = append(out, stretch{stop: at, from: e, end: e + 1})
 	}
-	return place >= 0 && place < at.steps
+	return out
+}
+
+// joins is the first stop of a stretch at which the feature has the row's value; its end when there is none.
+func (w *walks) joins(at stretch, feature, width int) int {
+	place := w.place[at.pair*width+feature]
+	if place < 0 {
+		return at.end
+	}
+	if at.reverse {
+		place = len(w.order[at.pair]) - 1 - place
+	}
+	return min(max(at.from+place+1-at.steps, at.from), at.end)
 }
 
 func (s *sampling) planWalks(i int) *walks {
@@ -169,7 +191,7 @@ func (s *sampling) walkRow(ctx context.Context, b *Allowance, i int, score float
 
 // mixed is the table of the rows to be asked about.
 func (s *sampling) mixed(i int, w *walks, stops []stop) *table.Frame {
-	d := len(s.of.Columns)
+	d, all := len(s.of.Columns), stretches(stops)
 	out := &table.Frame{Rows: len(stops)}
 	for j := range d {
 		of, behind := &s.of.Columns[j], &s.behind.Columns[j]
@@ -179,20 +201,25 @@ func (s *sampling) mixed(i int, w *walks, stops []stop) *table.Frame {
 		} else {
 			c.Codes = make([]int32, len(stops))
 		}
-		for e, at := range stops {
-			from, row := behind, s.used[w.ground[at.pair]]
-			if w.joined(at, j, d) {
-				from, row = of, i
-			}
+		for _, walk := range all {
+			joins, row := w.joins(walk, j, d), s.used[w.ground[walk.pair]]
 			if c.Kind == table.Numeric {
-				c.Numbers[e] = from.Numbers[row]
+				fill(c.Numbers[walk.from:joins], behind.Numbers[row])
+				fill(c.Numbers[joins:walk.end], of.Numbers[i])
 			} else {
-				c.Codes[e] = from.Codes[row]
+				fill(c.Codes[walk.from:joins], behind.Codes[row])
+				fill(c.Codes[joins:walk.end], of.Codes[i])
 			}
 		}
 		out.Columns = append(out.Columns, c)
 	}
 	return out
+}
+
+func fill[T any](values []T, with T) {
+	for i := range values {
+		values[i] = with
+	}
 }
 
 // same reports whether two rows have the same value, or both none; the columns share their levels.

@@ -141,10 +141,10 @@ func catalogue() []Metric {
 	for _, name := range fairness.GapNames() {
 		all = append(all, Metric{Name: name, Scope: ScopeGate, Subject: OfGaps, Kind: Other, tasks: gapsOf(name), usual: unit})
 	}
-	for _, name := range privacy.MetricNames() {
-		m := Metric{Name: name, Scope: ScopeGate, Subject: OfTable, Kind: Counted, usual: unit, newModel: true}
-		if name == privacy.MetricKAnonymity {
-			m.usual = positive
+	for _, name := range append(privacy.ExaminedMetricNames(), privacy.MetricPersonalColumns) {
+		m := Metric{Name: name, Scope: ScopeGate, Subject: OfTable, Kind: Counted, usual: positive, newModel: true}
+		if name == privacy.MetricUniqueShare || name == privacy.MetricTCloseness {
+			m.usual = unit
 		}
 		all = append(all, m)
 	}

@@ -208,7 +208,7 @@ func scanColumn(c ScanColumn, drawn []int, o ScanOptions) []Finding {
 	if t.rows == 0 {
 		return nil
 	}
-	j := &columnJudge{columnTally: t, o: o, column: c.Name, allowed: slices.Contains(o.Allow, c.Name), named: named, country: country}
+	j := &columnJudge{columnTally: t, o: o, column: c.Name, allowed: slices.Contains(o.Allow, c.Name), unread: slices.Contains(o.Unread, c.Name), named: named, country: country}
 	for k := range identifiers {
 		j.identifier(k)
 	}
@@ -225,6 +225,7 @@ type columnJudge struct {
 	o       ScanOptions
 	column  string
 	allowed bool
+	unread  bool
 	named   PersonalKind // what the name of the column says
 	country string
 	found   []Finding
@@ -243,10 +244,10 @@ func (j *columnJudge) report(f Finding) {
 }
 
 func (j *columnJudge) completed(f Finding) Finding {
-	f.Column, f.Named, f.Allowed = j.column, f.Kind == j.named, j.allowed
+	f.Column, f.Named, f.Allowed, f.Unread = j.column, f.Kind == j.named, j.allowed, j.unread
 	f.Share = stats.Proportion(f.Rows, j.rows, j.o.Level, "no values")
 	switch {
-	case j.allowed:
+	case j.allowed, j.unread:
 		f.Verdict = ScanPass
 	case f.Certainty == Certain:
 		f.Verdict = ScanFail

@@ -45,6 +45,12 @@ type Report struct {
 
 	Metrics []Metric `json:"metrics"`
 
+	Diversity []DiversityReport `json:"diversity,omitempty"` // of the target, then of the other sensitive columns
+	Riskiest  []Combination     `json:"riskiest,omitempty"`
+	RiskSize  int               `json:"risk_size,omitempty"` // most columns in a combination that was looked at
+	Sizes     []SizeBand        `json:"class_sizes,omitempty"`
+	Exact     *ExactClasses     `json:"exact,omitempty"` // nil: no number was taken by its band
+
 	Membership []AttackReport `json:"membership,omitempty"` // attacks that tell training rows from others, the simplest first
 	Notes      []string       `json:"notes,omitempty"`      // what was not done and why, in sentences
 }

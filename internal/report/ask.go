@@ -29,6 +29,12 @@ type command struct {
 }
 
 func askOf(d Dossier, digest artifact.Digest) ask {
+	if refused(d) {
+		return ask{
+			Lead:     "Nothing is asked of anyone: the spec refuses a candidate that does not meet its conditions, and this one does not. This page shows why.",
+			Warnings: warnings(d), Digest: digest.String(),
+		}
+	}
 	a := ask{
 		Lead:     "Decide whether this candidate may become the first version of " + d.Model + " to serve. No version serves yet.",
 		Warnings: warnings(d),
@@ -56,6 +62,14 @@ func askOf(d Dossier, digest artifact.Digest) ask {
 	return a
 }
 
+// refused reports whether the candidate is refused before anybody is asked.
+func refused(d Dossier) bool {
+	if d.Gate.Verdict == gate.Fail {
+		return d.Failing != spec.FailingReviewed
+	}
+	return d.Gate.Verdict == gate.Inconclusive && d.Gate.Settled == gate.Fail
+}
+
 // undecidedWarning begins the dossier's warning that has all doubtful conditions in one paragraph.
 const undecidedWarning = "The gate's verdict is inconclusive"
 
@@ -64,7 +78,7 @@ const undecidedWarning = "The gate's verdict is inconclusive"
 func warnings(d Dossier) []string {
 	var all []string
 	apart := d.Gate.Verdict == gate.Inconclusive && d.Gate.Policy == gate.AskPeople
-	if apart {
+	if apart || d.Gate.Verdict == gate.Fail && !refused(d) {
 		all = doubts(d)
 	}
 	for _, w := range slices.Concat(d.Warnings, d.Validation.Warnings, d.Prepared.Warnings, d.Training.Warnings) {
@@ -75,10 +89,15 @@ func warnings(d Dossier) []string {
 	return all
 }
 
-// doubts are a sentence or two on each condition that cannot be told.
+// doubts are a sentence or two on each condition that is not met and put to the reviewers all the same, and on each that cannot be
+// told.
 func doubts(d Dossier) []string {
 	var all []string
 	for _, r := range d.Gate.Results {
+		if r.Verdict == gate.Fail {
+			all = append(all, "Not met, and put to you all the same: "+openConditionOf(r).Text)
+			continue
+		}
 		if r.Verdict != gate.Inconclusive {
 			continue
 		}

@@ -56,6 +56,7 @@ type Dossier struct {
 	Explain    explain.Report         `json:"explain"`
 	Privacy    privacy.Report         `json:"privacy"`
 	Gate       Gate                   `json:"gate"`
+	Failing    string                 `json:"failing,omitempty"`    // what a candidate meets that fails the gate, see spec.Gates; empty is spec.FailingRefused
 	TestSet    *TestSetUse            `json:"test_set,omitempty"`   // nil: uses of the test set are not counted
 	Champion   *Champion              `json:"champion,omitempty"`   // nil: no version serves
 	Reweighing *mitigation.Reweighing `json:"reweighing,omitempty"` // nil: training rows were not weighed for fairness

@@ -78,6 +78,7 @@ func TestMitigationIsShownWithItsWarning(t *testing.T) {
 	d := withEvidence(t)
 	says(t, d, "treatment", "What was done about differences", "A legal warning", "Civil Rights Act of 1991", "equal shares found of those truly so",
 		"other had too few rows and the threshold of all, 0.500", "1.25")
+	says(t, d, "summary", "That is after something was done about it: the rows it learnt from were weighed by sex and the groups of sex have thresholds of their own, which the law forbids for some uses.")
 	d.Thresholds = nil
 	require.NotContains(t, section(t, parse(t, rendered(t, d)), "treatment"), "legal warning", "weights alone treat equal scores alike")
 	text := markdownFor(t, withEvidence(t))
@@ -95,4 +96,53 @@ func TestSealedPagesHideAttacksOnTestRows(t *testing.T) {
 	for _, words := range []string{"no better than chance", "The model in a few rules", "123,456"} {
 		require.False(t, strings.Contains(string(page), words), words)
 	}
+}
+
+// attributions are what Explain leaves behind of a model with two columns and two cases.
+func attributions(d *Dossier) {
+	part := func(name string, v float64) explain.Part {
+		return explain.Part{Feature: name, Value: stats.Estimate{Value: v, Low: v - 0.01, High: v + 0.01, Level: 0.95, Method: explain.MonteCarlo, N: 16}}
+	}
+	size := stats.Estimate{Value: 0.12, Low: 0.1, High: 0.14, Level: 0.95, Method: stats.MethodStudent, N: 200}
+	d.Explain.Shapley = &explain.ShapleyReport{
+		Scale: explain.Probability, Base: 0.43, Rows: 200, Background: 150, Verdict: explain.Sound, Reading: "The Monte Carlo error is small.",
+		Features: []explain.Attribution{{Feature: "income", MeanAbs: 0.12, Size: size}, {Feature: "sex", MeanAbs: 0.12, Size: size}},
+	}
+	d.Explain.Exact = &explain.ShapleyReport{Scale: explain.LogOdds, Verdict: explain.Sound, Features: []explain.Attribution{{Feature: "income"}, {Feature: "sex"}}}
+	d.Explain.Stability = &explain.StabilityReport{Runs: 5, Verdict: explain.Sound, Reading: "The order does not depend on the seed."}
+	above, below, held := true, false, "40 <i>"
+	shown := part("income", 0.09)
+	shown.Text = &held
+	d.Explain.Local = &explain.LocalReport{
+		Scale: explain.Probability, Verdict: explain.Sound, LeftOut: []int{9},
+		Rows: []explain.LocalExplanation{
+			{Row: 4711, Score: 0.501, AtLeast: &above, Parts: []explain.Part{shown, part("sex", -0.02)}, Others: 0.004, NotListed: 3},
+			{Row: 12, Score: 0.49, AtLeast: &below, Parts: []explain.Part{part("sex", 0.06)}},
+		},
+	}
+}
+
+func TestPartsOfAnswersAreShownWhenTheyAreExactEnough(t *testing.T) {
+	d := loan(t)
+	attributions(&d)
+	says(t, d, "reliance", "away from its mean over 150 other cases, 43.0 %", "How far a column moves the answers", "12.0 points", "protected",
+		"known without chance (linear SHAP). There they rank income and sex first.", "Computed 5 times over with other seeds: The order does not depend on the seed.",
+		"4,711", "50.1 % reaches the threshold", "income = 40 <i> +9.0 points; sex −2.0 points; 3 other columns together +0.4 points", "49.0 % below the threshold", "1 case could not be explained")
+	require.NotContains(t, string(rendered(t, d)), "<i>", "what stands in a row stays text")
+	require.Contains(t, markdownFor(t, d), "What moves the answers")
+
+	d.Explain.Shapley.Verdict, d.Explain.Shapley.Reading = explain.Doubtful, "The Monte Carlo error is large."
+	d.Explain.Local.Verdict, d.Explain.Local.Reading = explain.Doubtful, "Too few orders."
+	says(t, d, "reliance", "too inexact to be read, and are not shown. The Monte Carlo error is large.", "Single cases are not shown. Too few orders.")
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "reliance"), "4,711")
+}
+
+func TestRefusedCandidateAsksNothingOfAnyone(t *testing.T) {
+	d := loan(t)
+	says(t, d, "ask", "Not met, and put to you all the same: Recall where sex is female", "--dossier sha256:")
+	d.Failing = ""
+	says(t, d, "ask", "Nothing is asked of anyone: the spec refuses a candidate that does not meet its conditions")
+	says(t, d, "summary", "Nobody is asked", "This candidate is not used, and no version serves, as now.")
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "ask"), "To approve")
+	require.NotContains(t, markdownFor(t, d), "To approve")
 }

@@ -99,6 +99,7 @@ func freshLoan(t *testing.T) Dossier {
 	p := loanPredictions()
 	d := measuredOn(t, p, "sex", "age_band")
 	d.Model, d.Lifecycle, d.Owner, d.Requester = "loan-approval", "lifecycle/loan-approval/2026-06-25-k3", "consumer-credit", "Mara Lindqvist"
+	d.Failing = spec.FailingReviewed
 	d.Purpose = "Suggest to a loan officer whether an application should be approved. A person decides every case; not for setting interest rates."
 	d.Target = spec.Target{Column: "approved", Positive: "yes"}
 	var sample stats.Sample

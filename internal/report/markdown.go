@@ -61,6 +61,7 @@ func markdownOf(p page) []byte {
 			w.paragraph(p.Privacy.Lead)
 			w.paragraph(p.Privacy.Paragraphs...)
 			w.facts(p.Privacy.Facts)
+			w.secrets(p.Privacy)
 			if len(p.Privacy.Promise) > 0 {
 				w.heading(3, "What training promises")
 				w.paragraph(p.Privacy.Promise...)
@@ -98,6 +99,9 @@ func (w *markdown) summary(s summary) {
 	}
 	w.items(open)
 	w.paragraph(s.More)
+	if s.Groups != "" {
+		w.term("Whom it treats differently", s.Groups)
+	}
 	w.term("If the answer is yes", s.Yes)
 	w.term("If it is no", s.No)
 }
@@ -107,6 +111,10 @@ func (w *markdown) ask(a ask) {
 	if len(a.Warnings) > 0 {
 		w.strong("Read this first")
 		w.list(a.Warnings...)
+	}
+	if len(a.Commands) == 0 {
+		w.raw("Dossier digest " + inlineCode(a.Digest))
+		return
 	}
 	w.facts(a.Facts)
 	w.heading(3, "How to decide")
@@ -187,7 +195,30 @@ func (w *markdown) compared(c comparison) {
 	w.grid(c.Moves)
 }
 
+func (w *markdown) secrets(p privacySection) {
+	if s := p.Secrets; s != nil {
+		w.heading(3, "What is learnt about someone who was found")
+		w.paragraph(s.Paragraphs...)
+		w.grid(s.Learnt)
+		w.grid(s.Risky)
+		w.grid(s.Sizes)
+	}
+	if s := p.Personal; s != nil {
+		w.heading(3, "Personal data in the columns")
+		w.paragraph(s.Lead)
+		w.grid(s.Found)
+		w.paragraph(s.Note)
+	}
+}
+
 func (w *markdown) explained(r reliance) {
+	if a := r.Attributed; a != nil {
+		w.heading(3, "What moves the answers")
+		w.paragraph(a.Lead)
+		w.bars(a.Bars)
+		w.paragraph(a.Notes...)
+		w.grid(a.Cases)
+	}
 	if r.Dependence != nil {
 		w.gallery(r.Dependence)
 	}

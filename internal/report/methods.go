@@ -71,8 +71,8 @@ var methodNotes = map[string]methodNote{
 		"Sidak, 1967, for the limits that hold together."},
 	fairness.MethodMaxT: {"Bootstrap for the means of several groups together", "Draws the rows of each group anew many times, and makes the intervals as wide as the largest deviation of any group asks for.",
 		"P. H. Westfall and S. S. Young: Resampling-based multiple testing, section 2.3. Wiley, 1993; Efron and Tibshirani, 1993, section 12.5."},
-	fairness.MethodMaxTPairs: {"Bootstrap for the differences of all pairs of groups together", "The same for all differences between two groups.", "Westfall and Young, 1993, section 2.3; Welch, 1947."},
-	fairness.MethodStudentSidak: {"Intervals of the means of several groups", "From the spread of the values within each group; they hold for all groups together.", "Student, 1908; Sidak, 1967."},
+	fairness.MethodMaxTPairs:      {"Bootstrap for the differences of all pairs of groups together", "The same for all differences between two groups.", "Westfall and Young, 1993, section 2.3; Welch, 1947."},
+	fairness.MethodStudentSidak:   {"Intervals of the means of several groups", "From the spread of the values within each group; they hold for all groups together.", "Student, 1908; Sidak, 1967."},
 	fairness.MethodWilsonTogether: {"Score intervals of the shares of several groups", "Score intervals that hold for all groups together: the more groups, the wider each.", "Wilson, 1927; O. J. Dunn, JASA 56, 1961."},
 	fairness.MethodStrataSum: {"Interval of a sum over strata", "Puts the exact limits of the shares in each stratum together.",
 		"G. Y. Zou, W. Huang and X. Zhang: A note on confidence interval estimation for a linear function of binomial proportions. CSDA 53, 2009."},
@@ -82,6 +82,8 @@ var methodNotes = map[string]methodNote{
 		"B. L. Welch: The generalization of “Student’s” problem when several different population variances are involved. Biometrika 34, 1947."},
 	gate.MethodArithmetic: {"Interval of a sum", "Adds up the ends of several intervals, each with its part of the error probability.",
 		"R. E. Moore: Interval analysis. Prentice-Hall, 1966."},
+	explain.MonteCarlo: {"Interval of a part of an answer", "From the spread over the orders of columns that were tried; it says how much other orders would change.",
+		"R. Mitchell, J. Cooper, E. Frank and G. Holmes: Sampling permutations for Shapley value estimation. JMLR 23, 2022."},
 	explain.IntervalMethod: {"Interval over shuffles", "From the spread over repeated shuffles of a column; it says how much the shuffling varies, and not how much other cases would.",
 		"Student, 1908."},
 }
@@ -154,10 +156,15 @@ func sectionMethods(d Dossier) []methodNote {
 		notes = append(notes, methodNote{"Permutation importance", "Shuffles a column among the rows and measures how much worse the model does.",
 			"L. Breiman: Random forests, section 10. Machine Learning 45, 2001; A. Fisher, C. Rudin and F. Dominici: All models are wrong, but many are useful. JMLR 20, 2019."})
 	}
+	if d.Explain.Shapley != nil {
+		notes = append(notes, methodNote{"Shapley values", "Divide an answer among the columns: the mean of what each changes, over all orders in which the columns could become known. Estimated from some of the orders, each with its reverse; how exact that is stands beside them.",
+			"L. S. Shapley: A value for n-person games, 1953; E. Strumbelj and I. Kononenko: Explaining prediction models and individual predictions with feature contributions. Knowledge and Information Systems 41, 2014; S. M. Lundberg and S.-I. Lee: A unified approach to interpreting model predictions. NeurIPS, 2017."})
+	}
 	if d.Privacy.Rows > 0 && d.Privacy.Note == "" {
 		notes = append(notes, methodNote{"k-anonymity", "The smallest number of rows that share their values in the columns by which a person could be found.",
 			"L. Sweeney: k-anonymity: a model for protecting privacy. International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10, 2002."})
 	}
+	notes = append(notes, personalMethods(d)...)
 	if d.Fairness.Examination != nil {
 		notes = append(notes, methodNote{"Gaps between groups", "Compare how often groups are selected, and how often each is recognised rightly.",
 			"M. Hardt, E. Price and N. Srebro: Equality of opportunity in supervised learning. NeurIPS, 2016; S. Barocas, M. Hardt and A. Narayanan: Fairness and machine learning, chapter 3. MIT Press, 2023."})

@@ -6,8 +6,10 @@ import (
 	"github.com/assay-ml/assay/internal/privacy"
 )
 
-// privacySection says how well the training data hides the people in it.
+// privacySection says which personal data there is, and how well the training data hides the people in it.
 type privacySection struct {
+	Personal   *personalSection
+	Secrets    *secretsSection // nil: no columns identify anybody
 	Lead       string
 	Paragraphs []string
 	Facts      []fact
@@ -19,10 +21,16 @@ type privacySection struct {
 func privacyOf(d Dossier) privacySection {
 	r := d.Privacy
 	if r.Note != "" || r.Rows == 0 {
-		return privacySection{Lead: "It was not measured how well the data hides people: " + or(r.Note, "no rows were looked at") + "."}
+		s := privacySection{Lead: "It was not measured how well the data hides people: " + or(r.Note, "no rows were looked at") + ".", Personal: personalOf(d)}
+		if r.Rows > 0 {
+			s.Promise = promiseOf(d)
+			s.Attacked, s.Attacks = attacksOf(r)
+		}
+		return s
 	}
 	columns := list(r.QuasiIdentifiers)
 	s := privacySection{
+		Personal: personalOf(d), Secrets: secretsOf(d),
 		Lead: fmt.Sprintf("Someone who knows a person’s %s can narrow that person down to %s in the data, in the worst case.",
 			columns, countOf(r.KMin, "row", "rows")),
 		Paragraphs: []string{fmt.Sprintf("This is k-anonymity with k = %s over %s.", count(r.KMin), columns), uniqueness(r)},

@@ -15,6 +15,7 @@ type reliance struct {
 	Bars   *barTable
 	Method string
 
+	Attributed *attributed
 	Dependence *gallery
 	ByName     []barTable
 	StandIn    *standIn
@@ -36,6 +37,7 @@ func relianceOf(d Dossier) reliance {
 		Method:  d.Explain.Method,
 		StandIn: standInOf(d), Otherwise: otherwise(d), Asking: asking(d),
 	}
+	r.Attributed = attributedOf(d, wordsOf(d.Target))
 	r.Dependence, r.ByName = dependenceOf(d, wordsOf(d.Target))
 	if used := protectedFeatures(d); len(used) > 0 {
 		r.Lead += fmt.Sprintf(" The model is given protected columns directly: %s.", list(used))

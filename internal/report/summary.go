@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
@@ -19,6 +20,7 @@ type summary struct {
 	Passed   string // how the conditions came out, counted
 	Open     []openCondition
 	More     string // of those not met or not told, the ones without a line
+	Groups   string // the widest gap of each protected column, and what was done about it; empty when no groups were compared
 	Yes, No  string
 }
 
@@ -38,7 +40,7 @@ const (
 func summaryOf(d Dossier) summary {
 	s := summary{
 		Purpose: or(d.Purpose, "The spec states no purpose."), Affected: affected(d), Changed: changed(d),
-		Passed: tally(d.Gate.Decision), Yes: yes(d), No: no(d),
+		Passed: tally(d.Gate.Decision), Groups: treated(d), Yes: yes(d), No: no(d),
 	}
 	open := 0
 	for _, r := range d.Gate.Results {
@@ -79,7 +81,7 @@ func affected(d Dossier) string {
 		b.WriteString(".")
 	}
 	if len(d.Protected) == 0 {
-		return b.String() + " The spec names no protected groups."
+		return b.String() + " The spec names no protected groups." + personalWords(d)
 	}
 	var columns []string
 	for _, column := range d.Protected[:min(len(d.Protected), mostProtected)] {
@@ -88,7 +90,7 @@ func affected(d Dossier) string {
 	if left := len(d.Protected) - len(columns); left > 0 {
 		columns = append(columns, countOf(left, "further column", "further columns"))
 	}
-	return b.String() + " Protected: " + list(columns) + "."
+	return b.String() + " Protected: " + list(columns) + "." + personalWords(d)
 }
 
 // groupNames lists the groups of a protected column in brackets, those with the most rows first; empty where they were not counted.
@@ -244,8 +246,40 @@ func reasonOf(r gate.Result) string {
 	return r.Estimate.Undefined
 }
 
+// treated says between whom the model's answers differ most, and what was done about it.
+func treated(d Dossier) string {
+	w := wordsOf(d.Target)
+	var gaps []string
+	if e := d.Fairness.Examination; e != nil {
+		for _, division := range e.Divisions {
+			g, ok := division.Gap(fairness.DemographicParityDifference)
+			if ok && g.Defined() && len(division.Columns) == 1 && len(gaps) < mostProtected {
+				gaps = append(gaps, fmt.Sprintf("By %s it says %s most often for %s and least often for %s, %s apart.",
+					division.Name, w.outcome, or(g.Highest, "(empty)"), or(g.Lowest, "(empty)"), points(g.Value)))
+			}
+		}
+	}
+	if len(gaps) == 0 {
+		return ""
+	}
+	var done []string
+	if r := d.Reweighing; r != nil {
+		done = append(done, "the rows it learnt from were weighed by "+list(r.Columns))
+	}
+	if r := d.Thresholds; r != nil {
+		done = append(done, "the groups of "+r.Column+" have thresholds of their own, which the law forbids for some uses")
+	}
+	if len(done) == 0 {
+		return strings.Join(gaps, " ") + " Nothing was done about it in training or in the threshold."
+	}
+	return strings.Join(gaps, " ") + " That is after something was done about it: " + list(done) + "."
+}
+
 // yes says what happens when every approval is in.
 func yes(d Dossier) string {
+	if refused(d) {
+		return "Nobody is asked: the spec refuses a candidate that does not meet its conditions."
+	}
 	var b strings.Builder
 	b.WriteString("With all approvals the candidate is registered as a version of " + d.Model)
 	if d.Champion != nil {
@@ -300,6 +334,9 @@ func no(d Dossier) string {
 	stays := "no version serves, as now"
 	if d.Champion != nil {
 		stays = fmt.Sprintf("version %d goes on serving", d.Champion.Version)
+	}
+	if refused(d) {
+		return "This candidate is not used, and " + stays + "."
 	}
 	return "One rejection, one request for changes, or no answer in time: this candidate is not used, and " + stays + "."
 }

@@ -37,6 +37,7 @@ func TestFirstScreenSaysWhatIsAtStake(t *testing.T) {
 		"8 in all: 6 met, 1 not met, 1 cannot be told.",
 		"Not met. Recall where sex is female is to be more than 90 %; measured 83.2 % (interval 80.2 to 86.0 %).",
 		"Cannot be told. Recall where sex is unknown is to be more than 50 %, but it has no value: no positive examples.",
+		"By sex it says “approved: yes” most often for male and least often for female,", "By age_band it says", "Nothing was done about it in training or in the threshold.",
 		"registered as a version of loan-approval, the first one to serve.",
 		"not used, and no version serves, as now.")
 	says(t, bare(), "summary", "The spec states no purpose.", "What the model answers is not recorded.", "The spec names no protected groups.", "The spec sets no conditions.")

@@ -66,6 +66,11 @@ var terms = map[string]term{
 	privacy.MetricKAnonymity:  {"k-anonymity", asCount, 1},
 	privacy.MetricUniqueShare: {"Share of unique rows", asPercent, -1},
 
+	privacy.MetricLDiversity:        {"l-diversity", asCount, 1},
+	privacy.MetricEntropyLDiversity: {"l-diversity by entropy", asDecimal, 1},
+	privacy.MetricTCloseness:        {"t-closeness", asDecimal, -1},
+	privacy.MetricPersonalColumns:   {"Number of columns with personal data", asCount, -1},
+
 	gate.LatencyP50:      {"Median time to answer", asMilliseconds, -1},
 	gate.LatencyP95:      {"95th percentile of the time to answer", asMilliseconds, -1},
 	gate.LatencyP99:      {"99th percentile of the time to answer", asMilliseconds, -1},
@@ -99,8 +104,10 @@ func (t term) within() string {
 
 // opening makes a text the beginning of a sentence.
 func opening(s string) string {
-	if strings.HasPrefix(s, terms[privacy.MetricKAnonymity].Name) {
-		return s
+	for _, metric := range []string{privacy.MetricKAnonymity, privacy.MetricLDiversity, privacy.MetricTCloseness} {
+		if strings.HasPrefix(s, terms[metric].Name) {
+			return s
+		}
 	}
 	return capital(s)
 }

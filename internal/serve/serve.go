@@ -116,6 +116,9 @@ func (inProcess) Usage() program.Usage { return program.Usage{} }
 func (inProcess) Restarts() int        { return 0 }
 func (inProcess) Failed() error        { return nil }
 
+// Unwrap is the model itself, which some explanations look into.
+func (m inProcess) Unwrap() model.Predictor { return m.Predictor }
+
 // settings are those of a spec with its defaults filled in.
 type settings struct {
 	spec.Serve

@@ -105,6 +105,7 @@ func (d *decoder) checkColumns(s *Spec) {
 		{"data.split.key", s.Data.Split.Key, "rows would be divided by what is to be predicted"},
 		{"evaluate.slices", s.Evaluate.Slices, "a slice of one outcome has no metrics"},
 		{"privacy.quasi_identifiers", s.Privacy.QuasiIdentifiers, "the target is what an attacker does not know"},
+		{"privacy.sensitive", s.Privacy.Sensitive, "the target is sensitive anyway"},
 	}
 	for _, l := range lists {
 		if i := slices.Index(l.columns, target); i >= 0 {

@@ -55,6 +55,10 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"rollout:", "fairness: {strata: [approved]}\nrollout:", `fairness.strata[0]: found "approved", which is the target column`},
 
 		// private training
+		{"rollout:", "privacy: {personal_data: off, allow: [age]}\nrollout:", `privacy.allow: found columns declared fine although personal_data is off`},
+		{"rollout:", "privacy: {personal_data: refused}\nrollout:", `privacy.personal_data: found "refused"; expected one of review, refuse, off; did you mean "refuse"?`},
+		{"rollout:", "privacy: {sensitive: [approved]}\nrollout:", `privacy.sensitive[0]: found "approved", which is the target column`},
+		{"rollout:", "privacy: {quasi_identifiers: [age], sensitive: [age]}\nrollout:", `privacy.sensitive[0]: found "age", which is a quasi-identifier too`},
 		{"rollout:", "privacy: {budget: {dataset: d, epsilon: 1, delta: 1e-6}}\nrollout:", `privacy.budget: found a budget without train.private`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 0, delta: 1e-6}", `train.private.epsilon: found the number 0; expected a number above 0`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1}", `train.private.delta: found the number 1; expected a number above 0 and at most 0.1`},

@@ -9,6 +9,7 @@ import (
 type Explain struct {
 	Predictions int            `json:"predictions,omitempty"  yaml:"predictions,omitempty"` // rows the model may be asked about; default 500,000
 	Changes     []ColumnChange `json:"changes,omitempty" yaml:"changes,omitempty"`          // how columns may change where it is asked what would have to
+	Rows        []int64        `json:"rows,omitempty" yaml:"rows,omitempty"`                // numbers of source rows that are explained one by one where they are test rows
 	ShowValues  bool           `json:"show_values,omitempty" yaml:"show_values,omitempty"`  // values of single rows may stand in the dossier
 }
 

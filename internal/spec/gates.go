@@ -4,10 +4,17 @@ package spec
 type Gates struct {
 	Reliability  float64  `json:"reliability,omitempty" yaml:"reliability,omitempty"`   // that no verdict is wrong, of all conditions together; default 0.95
 	Inconclusive string   `json:"inconclusive,omitempty" yaml:"inconclusive,omitempty"` // pass, fail or review (default)
+	Failing      string   `json:"failing,omitempty" yaml:"failing,omitempty"`           // what a candidate that does not meet a condition meets: FailingRefused (default) or FailingReviewed
 	TestSet      *TestSet `json:"test_set,omitempty" yaml:"test_set,omitempty"`         // nil: uses of the test set are not counted
 	Labels       *Labels  `json:"labels,omitempty" yaml:"labels,omitempty"`             // nil: every test row must have its label
 	Conditions   []string `json:"conditions,omitempty" yaml:"conditions,omitempty"`
 }
+
+// What a candidate meets that does not meet a condition.
+const (
+	FailingRefused  = "refuse" // nobody is asked
+	FailingReviewed = "review" // people decide, and are told which conditions are not met
+)
 
 // StatedReliability is Reliability or its default. The default is not filled in, so that equal specs keep equal digests over
 // versions of Assay.

@@ -21,6 +21,7 @@ type Budget struct {
 }
 
 func (d *decoder) checkPrivacy(s *Spec) {
+	d.checkPersonal(s)
 	if n := s.Privacy.Attack.Shadows; n%2 != 0 && !d.known("privacy.attack.shadows") {
 		d.complain("privacy.attack.shadows", fmt.Sprintf("found %d shadow models", n), "expected an even number, such as 16: they come in pairs")
 	}

@@ -107,7 +107,7 @@ var rules = []rule{
 	plain("Spec.mitigation", "What is done against differences between groups."),
 	plain("Spec.evaluate", "How scores become decisions and which slices are reported."),
 	plain("Spec.explain", "How the model is explained, and how often it may be asked for that."),
-	plain("Spec.privacy", "Which columns could identify a person together."),
+	plain("Spec.privacy", "Which columns could identify a person together, and what is done about personal data."),
 	plain("Spec.gates", "Conditions a candidate must meet before people are asked."),
 	plain("Spec.review", "Who must agree, by when.").must(),
 	plain("Spec.rollout", "How an approved version takes over."),
@@ -276,6 +276,7 @@ var rules = []rule{
 
 	number("Explain.predictions", "Rows the model may be asked about for the explanation; what they do not suffice for is done on fewer rows, and said.", 10_000, 1e9).otherwise(500000),
 	plain("Explain.changes", "How columns may change where it is asked what would have to change for another answer. Protected columns never do, unless they stand here.").nonEmpty(),
+	rule{field: "Explain.rows", says: "Numbers of rows of the source, from 1, that are explained one by one where they are among the test rows.", filled: true, distinct: true, least: 1, most: 1e15},
 	plain("Explain.show_values", "Whether values of single rows may stand in the dossier."),
 
 	name("ColumnChange.column", "The column.").must(),
@@ -286,6 +287,10 @@ var rules = []rule{
 	choice("ColumnChange.direction", "It may go this way only.", nil, "up", "down"),
 
 	names("Privacy.quasi_identifiers", "Columns that could identify a person together, for k-anonymity; otherwise the protected columns."),
+	names("Privacy.sensitive", "Columns whose values nobody is to learn about a person, besides the target, for l-diversity and t-closeness."),
+	choice("Privacy.personal_data", "What is done about personal data in the columns that are to be trained on. review: it is shown to the reviewers. refuse: where it is certain, nothing is trained. off: it is not looked for.",
+		PersonalReview, PersonalReview, PersonalRefuse, PersonalOff),
+	names("Privacy.allow", "Columns that people have declared fine: what is found in them is shown, and counts for nothing."),
 	plain("Privacy.budget", "What all private trainings on a data set may cost together, over all models and lifecycles; a training that would exceed it is refused."),
 	plain("Privacy.attack", "How hard it is tried to tell the rows the model was trained on from others."),
 
@@ -298,6 +303,7 @@ var rules = []rule{
 	number("Attack.shadows", "Models that the built-in trainer trains for a stronger attack; an even number.", 4, 256).otherwise(8),
 
 	number("Gates.reliability", "Least chance that no condition is answered wrongly, of all conditions and all uses of the test set together; below 1.", 0, 1).positive().otherwise(0.95),
+	choice("Gates.failing", "What a candidate that does not meet a condition meets: it is refused, or people are told and decide.", FailingRefused, FailingRefused, FailingReviewed),
 	choice("Gates.inconclusive", "What a verdict that the sample cannot decide counts as.", "review", "pass", "fail", "review"),
 	plain("Gates.test_set", "Makes the test set a budget of decisions; otherwise its uses are not counted, and the reliability holds for the first."),
 	plain("Gates.labels", "Test rows may lack their label; the gate asks for exactly the labels it needs."),

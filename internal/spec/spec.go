@@ -111,10 +111,14 @@ type Evaluate struct {
 	Metrics  []OwnMetric `json:"metrics,omitempty" yaml:"metrics,omitempty"`     // the user's own
 }
 
-// Privacy says which columns could identify a person together; default: the protected columns.
+// Privacy says which columns could identify a person together, what must not be learnt about one, and which columns may hold
+// personal data.
 type Privacy struct {
-	QuasiIdentifiers []string `json:"quasi_identifiers,omitempty" yaml:"quasi_identifiers,omitempty"`
-	Budget           *Budget  `json:"budget,omitempty" yaml:"budget,omitempty"` // nil: private trainings are not counted together
+	QuasiIdentifiers []string `json:"quasi_identifiers,omitempty" yaml:"quasi_identifiers,omitempty"` // default: the protected columns
+	Sensitive        []string `json:"sensitive,omitempty" yaml:"sensitive,omitempty"`                 // besides the target
+	PersonalData     string   `json:"personal_data,omitempty" yaml:"personal_data,omitempty"`         // review (default, left empty), refuse or off; see Handling
+	Allow            []string `json:"allow,omitempty" yaml:"allow,omitempty"`                         // columns that people have declared fine
+	Budget           *Budget  `json:"budget,omitempty" yaml:"budget,omitempty"`                       // nil: private trainings are not counted together
 	Attack           Attack   `json:"attack,omitzero" yaml:"attack,omitempty"`
 }
 

@@ -53,6 +53,7 @@ type GateInput struct {
 	Evaluation  artifact.Ref `json:"evaluation"`
 	Fairness    artifact.Ref `json:"fairness"`
 	Privacy     artifact.Ref `json:"privacy"`
+	Validation  artifact.Ref `json:"validation,omitzero"` // holds what was found of personal data
 	Prepared    artifact.Ref `json:"prepared,omitzero"`
 	Predictions artifact.Ref `json:"predictions,omitzero"`
 	Model       artifact.Ref `json:"model,omitzero"`

@@ -128,6 +128,7 @@ type Plan struct {
 
 	TestSource   bool         `json:"test_source"`
 	Inconclusive string       `json:"inconclusive"`
+	Failing      string       `json:"failing,omitempty"` // see spec.Gates; empty is spec.FailingRefused
 	Review       spec.Review  `json:"review"`
 	Rollout      spec.Rollout `json:"rollout"`
 	Monitor      spec.Monitor `json:"monitor"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -24,6 +25,8 @@ type ValidationReport struct {
 	Classes     []string `json:"classes,omitempty"`      // of a multiclass target, as in Prepared
 	ClassCounts []int64  `json:"class_counts,omitempty"` // rows of each
 	Target      *Moments `json:"target,omitempty"`       // of a regression
+
+	Personal *privacy.ScanReport `json:"personal_data,omitempty"` // nil: personal data was not looked for
 }
 
 // ExpectationResult is the outcome of one expectation.

@@ -5,6 +5,7 @@
 //	go run ./tests/bench -quick     smaller sizes, named as such
 //	go run ./tests/bench -only ingest,drift -o json
 //	go run ./tests/bench -only evaluation,bootstrap,conditions
+//	go run ./tests/bench -only fairness,attribution,privacy,dossier
 //	go run ./tests/bench -only sweep -trials 500
 package main
 
@@ -49,6 +50,10 @@ var parts = []struct {
 	{"evaluation", false, (*bench).evaluation},
 	{"bootstrap", false, (*bench).bootstrap},
 	{"conditions", false, (*bench).conditions},
+	{"fairness", false, (*bench).fairness},
+	{"attribution", false, (*bench).attribution},
+	{"privacy", false, (*bench).privacy},
+	{"dossier", false, (*bench).dossier},
 	{"scoring", false, (*bench).scoring},
 	{"kills", false, (*bench).kills},
 	{"orchestration", true, (*bench).orchestration},
@@ -60,7 +65,7 @@ var parts = []struct {
 }
 
 // children are measurements in processes of their own, by the first argument.
-var children = map[string]func(args []string) error{ingestChild: runIngestChild, evaluationChild: runEvaluationChild}
+var children = map[string]func(args []string) error{ingestChild: runIngestChild, evaluationChild: runEvaluationChild, fairnessChild: runFairnessChild}
 
 func main() {
 	naivebayes.Main() // as a training program

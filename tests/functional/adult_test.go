@@ -40,6 +40,7 @@ func TestAdultByAnotherClient(t *testing.T) {
 	r := l.ends()
 	require.Equal(t, "deployed", r.Outcome, r.Reason)
 	m := manifestOf(t, "adult-income", 1)
+	require.Equal(t, "fail", m.Verdict, "people approved a gap between men and women that fails the gate; that stays on the record")
 	require.InDelta(t, 0.9050, m.Metrics["auc"], 0.002, "the published area under the curve of a logistic model")
 
 	p := predict(t, "adult-income", "", []document{{

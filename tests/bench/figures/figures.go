@@ -98,6 +98,21 @@ func ProcessorTime() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
 }
 
+// Timed runs f and gives the seconds that it took on the clock, and those of the processors.
+func Timed(f func() error) (seconds, processor float64, err error) {
+	before, err := ProcessorTime()
+	if err != nil {
+		return 0, 0, err
+	}
+	begun := time.Now()
+	if err := f(); err != nil {
+		return 0, 0, err
+	}
+	seconds = time.Since(begun).Seconds()
+	after, err := ProcessorTime()
+	return seconds, (after - before).Seconds(), err
+}
+
 // Grouped writes a count with commas: 1,000,000.
 func Grouped(n int) string {
 	s := strconv.Itoa(n)

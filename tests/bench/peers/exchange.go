@@ -87,33 +87,45 @@ func writeArray[T uint8 | float64](file, kind string, values []T) error {
 	return os.WriteFile(file, b.Bytes(), 0o600)
 }
 
-// answer is what the peer prints.
-type answer struct {
-	Seconds  float64                         `json:"seconds"`
-	CPU      float64                         `json:"processor_seconds"`
-	Versions map[string]string               `json:"versions"`
-	Sets     map[string]map[string][]float64 `json:"sets"` // by set of rows and metric: the value, or value, low and high; none if undefined
+// took is what every peer prints about its run.
+type took struct {
+	Seconds  float64           `json:"seconds"`
+	CPU      float64           `json:"processor_seconds"`
+	Versions map[string]string `json:"versions"`
 }
 
-func (a answer) versions() string {
+// answer is what the peer of the evaluation prints.
+type answer struct {
+	took
+	Sets map[string]map[string][]float64 `json:"sets"` // by set of rows and metric: the value, or value, low and high; none if undefined
+}
+
+func (t took) versions() string {
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(a.Versions)) {
-		all = append(all, name+" "+a.Versions[name])
+	for _, name := range slices.Sorted(maps.Keys(t.Versions)) {
+		all = append(all, name+" "+t.Versions[name])
 	}
 	return strings.Join(all, ", ")
 }
 
-// ask runs the peer once.
-func (c *comparison) ask(ctx context.Context, way string, processes int) (answer, error) {
-	var a answer
-	peer := exec.CommandContext(ctx, c.python, c.script, c.folder, way, strconv.Itoa(processes))
-	peer.Stderr = os.Stderr
-	out, err := peer.Output()
+// peer is a Python with the packages that are compared with, and its programs.
+type peer struct{ python, scripts string }
+
+// ask runs the peer's program once and reads what it prints.
+func (p peer) ask(ctx context.Context, into any, program string, args ...string) error {
+	c := exec.CommandContext(ctx, p.python, append([]string{filepath.Join(p.scripts, program)}, args...)...)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
 	if err != nil {
-		return a, fmt.Errorf("run %s; `make bench-peers` installs what it needs: %w", peer, err)
+		return fmt.Errorf("run %s; `make bench-peers` installs what it needs: %w", c, err)
 	}
-	if err := json.Unmarshal(out, &a); err != nil {
-		return a, fmt.Errorf("read what the peer printed, %q: %w", out[:min(len(out), 80)], err)
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("read what the peer printed, %q: %w", out[:min(len(out), 80)], err)
 	}
-	return a, nil
+	return nil
+}
+
+// evaluation asks for the metrics of every set of rows.
+func (c *comparison) evaluation(ctx context.Context, way string, processes int) (a answer, err error) {
+	return a, c.ask(ctx, &a, "peer.py", c.folder, way, strconv.Itoa(processes))
 }

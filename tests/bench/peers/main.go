@@ -1,19 +1,24 @@
-// Command peers compares Assay's evaluation with the same figures computed by scikit-learn, SciPy and NumPy, on the same rows,
-// in turn, in one run, and makes sure that both give the same values.
+// Command peers compares Assay's evaluation with the same figures computed by scikit-learn, SciPy and NumPy, its fairness report
+// with Fairlearn, and its sampled Shapley values with SHAP: on the same rows, in turn, in one run. It makes sure that both give
+// the same values, and says how far they are apart where they are drawn.
 //
 //	make bench-peers
 //	go run ./tests/bench/peers -python .venv-peers/bin/python3 -rows 20000 -rounds 1
+//	go run ./tests/bench/peers -only fairness,attribution -fairness-rows 20000 -resamples 50 -explained 5
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/stats"
@@ -23,15 +28,24 @@ import (
 
 func main() {
 	python := flag.String("python", ".venv-peers/bin/python3", "Python with the packages of tests/bench/peers/requirements.txt")
-	script := flag.String("script", "tests/bench/peers/peer.py", "the peer's program")
-	rows := flag.Int("rows", 100_000, "rows")
-	rounds := flag.Int("rounds", 3, "times that each is measured, in turn")
+	scripts := flag.String("scripts", "tests/bench/peers", "folder of the peers' programs")
+	only := flag.String("only", "evaluation,fairness,attribution", "what is compared, separated by commas")
+	rows := flag.Int("rows", 100_000, "rows of the evaluation")
+	rounds := flag.Int("rounds", 3, "times that each evaluation is measured, in turn")
+	fairnessRows := flag.Int("fairness-rows", 50_000, "rows of the fairness report")
+	resamples := flag.Int("resamples", 100, "Fairlearn's resamples")
+	explained := flag.Int("explained", 20, "rows that are explained")
 	output := flag.String("o", "text", "text or json")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := comparison{python: *python, script: *script, rows: *rows, rounds: *rounds}
-	table, err := c.run(ctx)
+	programs := peer{python: *python, scripts: *scripts}
+	var table figures.Table
+	err := compareAll(ctx, &table, strings.Split(*only, ","), map[string]part{
+		"evaluation":  &comparison{peer: programs, rows: *rows, rounds: *rounds},
+		"fairness":    &groupComparison{peer: programs, rows: *fairnessRows, resamples: *resamples},
+		"attribution": &attributionComparison{peer: programs, rows: *explained},
+	})
 	if err == nil {
 		err = table.Print(os.Stdout, *output)
 	}
@@ -41,12 +55,36 @@ func main() {
 	}
 }
 
-// comparison is one run.
+// part is one comparison, which adds its lines to the table. The folder is empty and its own.
+type part interface {
+	run(ctx context.Context, folder string, table *figures.Table) error
+}
+
+func compareAll(ctx context.Context, table *figures.Table, names []string, parts map[string]part) error {
+	for _, name := range names {
+		if parts[name] == nil {
+			return fmt.Errorf("there is nothing named %q to compare; -only takes %s", name, strings.Join(slices.Sorted(maps.Keys(parts)), ", "))
+		}
+	}
+	for _, name := range names {
+		folder, err := os.MkdirTemp("", "assay-peers-")
+		if err != nil {
+			return err
+		}
+		err = parts[name].run(ctx, folder, table)
+		if err = errors.Join(err, os.RemoveAll(folder)); err != nil {
+			return fmt.Errorf("compare %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// comparison is that of evaluations.
 type comparison struct {
-	python, script string
-	rows, rounds   int
-	folder         string // with the rows, for the peer
-	options        evaluation.Options
+	peer
+	rows, rounds int
+	folder       string // with the rows, for the peer
+	options      evaluation.Options
 }
 
 // ways are how the peer is written, see peer.py.
@@ -56,27 +94,21 @@ var ways = []struct{ name, what, note string }{
 	{"counts", "by hand in NumPy, Assay's own short cuts", "no scikit-learn; rows counted once; f1, mcc and ece resampled by numpy's multinomial counts of rows alike"},
 }
 
-func (c *comparison) run(ctx context.Context) (figures.Table, error) {
-	var table figures.Table
+func (c *comparison) run(ctx context.Context, folder string, table *figures.Table) error {
 	if c.rows < 1000 || c.rounds < 1 {
-		return table, fmt.Errorf("%d rows, %d rounds; expected at least 1000 and 1", c.rows, c.rounds)
+		return fmt.Errorf("%d rows, %d rounds; expected at least 1000 and 1", c.rows, c.rounds)
 	}
-	folder, err := os.MkdirTemp("", "assay-peers-")
-	if err != nil {
-		return table, err
-	}
-	defer os.RemoveAll(folder)
 	c.folder = folder
 	c.options = evaluation.Options{Level: 0.95, Replicates: 500, Seed: 1, Slices: people.Columns(), Crossed: people.Columns(), MinGroup: evaluation.DefaultMinGroup}
 	p := people.Predictions(c.rows, 1)
 	if err := writeRows(folder, p, c.options); err != nil {
-		return table, fmt.Errorf("write the rows for the peer: %w", err)
+		return fmt.Errorf("write the rows for the peer: %w", err)
 	}
 	for i, way := range ways {
 		fmt.Fprintln(os.Stderr, "measuring: peer", way.name)
 		m, err := c.measure(ctx, p, way.name)
 		if err != nil {
-			return table, fmt.Errorf("compare with the peer %s: %w", way.name, err)
+			return fmt.Errorf("compare with the peer %s: %w", way.name, err)
 		}
 		if i == 0 {
 			table.Add("rows; sets of rows evaluated", fmt.Sprintf("%s; %d", figures.Grouped(c.rows), m.sets), "", "all rows, the groups of 3 columns (2, 5, 7), and their pairs; the same rows for both")
@@ -94,7 +126,7 @@ func (c *comparison) run(ctx context.Context) (figures.Table, error) {
 		table.Add("  ratio, median of the rounds", fmt.Sprintf("%.1f", figures.Quantile(m.ratios, 0.5)), target, fmt.Sprintf("of processor time %.1f; %d rounds", figures.Quantile(m.ratiosCPU, 0.5), c.rounds))
 		table.Add("  agreement", m.agreement.String(), "values to 1e-9", m.agreement.note())
 	}
-	return table, nil
+	return nil
 }
 
 // drawn is how Assay resamples so many rows.
@@ -122,11 +154,11 @@ func (c *comparison) measure(ctx context.Context, p evaluation.Predictions, way 
 		if err != nil {
 			return m, err
 		}
-		alone, err := c.ask(ctx, way, 1)
+		alone, err := c.evaluation(ctx, way, 1)
 		if err != nil {
 			return m, err
 		}
-		parallel, err := c.ask(ctx, way, runtime.NumCPU())
+		parallel, err := c.evaluation(ctx, way, runtime.NumCPU())
 		if err != nil {
 			return m, err
 		}
@@ -144,15 +176,9 @@ func (c *comparison) measure(ctx context.Context, p evaluation.Predictions, way 
 
 // evaluate gives the report, and the seconds that it took on the clock and of the processors.
 func (c *comparison) evaluate(p evaluation.Predictions) (r evaluation.Report, took, cpu float64, err error) {
-	before, err := figures.ProcessorTime()
-	if err != nil {
-		return r, 0, 0, err
-	}
-	begun := time.Now()
-	if r, err = evaluation.Evaluate(p, c.options); err != nil {
-		return r, 0, 0, err
-	}
-	took = time.Since(begun).Seconds()
-	after, err := figures.ProcessorTime()
-	return r, took, (after - before).Seconds(), err
+	took, cpu, err = figures.Timed(func() (err error) {
+		r, err = evaluation.Evaluate(p, c.options)
+		return err
+	})
+	return r, took, cpu, err
 }
