@@ -34,7 +34,7 @@ const (
 	versionTrain    = 1
 	versionCut      = 1
 	versionEvaluate = 2
-	versionFairness = 3
+	versionFairness = 4
 	versionExplain  = 3
 	versionPrivacy  = 3
 	versionGate     = 3

@@ -87,6 +87,7 @@ const (
 	surrogateShare      = 0.02
 	mostDependence      = 6  // features whose dependence is shown
 	dependenceCurves    = 20 // rows whose own curves are shown with it
+	leastRowsNamed      = 10 // rows of a name whose dependence is shown
 	mostCounterfactuals = 20 // rows for which it is asked what would have to change
 )
 
@@ -112,7 +113,7 @@ func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	for i, f := range shown {
 		beat.progress(fmt.Sprintf("dependence on %d of %d features", i+1, len(shown)))
 		d, err := explain.PartialDependence(ctx, p, test, f.Feature, explain.DependenceOptions{
-			Seed: seed, Curves: dependenceCurves, MaxPredictions: int(dependenceShare * float64(budget) / mostDependence),
+			Seed: seed, Curves: dependenceCurves, LeastRows: leastRowsNamed, MaxPredictions: int(dependenceShare * float64(budget) / mostDependence),
 		})
 		if ctx.Err() != nil {
 			return found, ctx.Err()

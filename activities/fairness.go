@@ -9,6 +9,7 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/fairness"
+	"github.com/assay-ml/assay/internal/report"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/stats"
@@ -27,14 +28,22 @@ func (a *Audit) Fairness(ctx context.Context, in stage.AuditInput) (stage.Audite
 		Evaluate    spec.Evaluate `json:"evaluate"`
 		Fairness    spec.Fairness `json:"fairness"`
 		Seed        int64         `json:"seed"`
-	}{in.Predictions, s.Data.Protected, s.Evaluate, s.Fairness, s.Data.Split.Seed}
+
+		Mitigation spec.Mitigation `json:"mitigation,omitzero"`
+		Train      *spec.Train     `json:"train,omitempty"` // of a twin without weights
+		Prepared   artifact.Ref    `json:"prepared"`
+		Target     spec.Target     `json:"target"`
+	}{Predictions: in.Predictions, Protected: s.Data.Protected, Evaluate: s.Evaluate, Fairness: s.Fairness, Seed: s.Data.Split.Seed, Mitigation: s.Mitigation, Prepared: in.Prepared, Target: s.Data.Target}
+	if len(s.Mitigation.Reweighing) > 0 {
+		params.Train = &s.Train
+	}
 	audited, err := stored(ctx, a.Store, stage.Fairness, versionFairness, params, func() (stage.Audited, error) {
 		defer attend(ctx)()
-		report, err := a.examine(ctx, s, in)
+		found, err := a.examine(ctx, s, in)
 		if err != nil {
 			return stage.Audited{}, err
 		}
-		return a.file(ctx, report, shortened(fairnessSummary(report)))
+		return a.file(ctx, found, shortened(fairnessSummary(found)))
 	})
 	if err == nil && s.Gates.TestSet != nil {
 		audited.Summary = sealing(s, "groups compared")
@@ -42,14 +51,17 @@ func (a *Audit) Fairness(ctx context.Context, in stage.AuditInput) (stage.Audite
 	return audited, err
 }
 
-func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) (fairness.Report, error) {
-	var report fairness.Report
+func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) (report.Fairness, error) {
+	var out report.Fairness
 	if len(s.Data.Protected) == 0 {
-		return report, nil
+		return out, nil
 	}
 	p, err := a.readPredictions(ctx, s, in.Predictions, in.Prepared)
 	if err != nil {
-		return report, err
+		return out, err
+	}
+	if err := a.people(ctx, s, in, &out); err != nil {
+		return out, err
 	}
 	places := representative(p)
 	q := fairness.Question{MinGroup: s.Evaluate.SmallestGroup(), Seed: uint64(s.Data.Split.Seed), Threshold: threshold(s), Reference: map[string]string{}}
@@ -62,7 +74,7 @@ func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) 
 	if len(s.Fairness.Strata) > 0 {
 		strata, err := a.strata(ctx, s, in)
 		if err != nil {
-			return report, err
+			return out, err
 		}
 		q.Strata = pick(strata, places)
 	}
@@ -76,12 +88,12 @@ func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) 
 			scores = append(scores, p.Score[i*p.Width():(i+1)*p.Width()]...)
 		}
 		found, err := fairness.ExamineClasses(len(p.Classes), classes, scores, p.Classes, q)
-		report.Classes = &found
-		return report, err
+		out.Classes = &found
+		return out, err
 	case stats.Regression:
 		found, err := fairness.ExamineNumbers(y, at(p.Score, places), q)
-		report.Numbers = &found
-		return report, err
+		out.Numbers = &found
+		return out, err
 	}
 	sample := stats.Sample{Y: make([]bool, len(y)), Score: at(p.Score, places)}
 	for k, v := range y {
@@ -91,8 +103,14 @@ func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) 
 		sample.Cut = at(p.Cut, places)
 	}
 	found, err := fairness.Examine(sample, q)
-	report.Examination = &found
-	return report, err
+	if err != nil {
+		return out, err
+	}
+	out.Examination = &found
+	if err := a.individuals(ctx, s, in, p, places, sample, &out); err != nil {
+		return out, err
+	}
+	return out, a.price(ctx, s, in, p, places, &out)
 }
 
 // strata are the test rows' values in the columns within which people are compared, joined.
@@ -101,7 +119,12 @@ func (a *Audit) strata(ctx context.Context, s *spec.Spec, in stage.AuditInput) (
 	if err := artifact.ReadJSON(ctx, a.Store, in.Prepared, &parts); err != nil {
 		return nil, err
 	}
-	f, err := table.ReadFrame(ctx, a.Store, parts.Test, groupsWanted(s, s.Fairness.Strata), a.Limits)
+	return a.strataOf(ctx, s, parts.Test)
+}
+
+// strataOf are those of the rows of a part.
+func (a *Audit) strataOf(ctx context.Context, s *spec.Spec, part artifact.Ref) ([]string, error) {
+	f, err := table.ReadFrame(ctx, a.Store, part, groupsWanted(s, s.Fairness.Strata), a.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +160,7 @@ func pick(names []string, places []int) []string {
 	return out
 }
 
-func fairnessSummary(r fairness.Report) string {
+func fairnessSummary(r report.Fairness) string {
 	var parts []string
 	add := func(what, by string, e stats.Estimate) {
 		if e.Defined() {

@@ -26,6 +26,7 @@ type DependenceOptions struct {
 	MaxRows        int    // rows averaged over, at least 2; 0 means DefaultDependenceRows
 	Points         int    // values asked about, 2 to MostDependencePoints, without the missing one; 0 means the most
 	Curves         int    // rows whose own curve is shown; 0 means none
+	LeastRows      int    // names that fewer rows have are not asked about, since a rare one can tell who a row is about; 0 means 1
 	Centred        bool   // curves shown start at 0: the change against the first point (Goldstein et al. 2015, section 3.2)
 	Seed           uint64 // of the sample of rows
 	MaxPredictions int    // the rows are cut down to keep to it; 0 means DefaultDependencePredictions
@@ -115,7 +116,7 @@ func partialDependence(ctx context.Context, p model.Predictor, f *table.Frame, f
 		return Dependence{}, fmt.Errorf("the model does not look at it; it looks at %s", table.Listed(names))
 	}
 	d := Dependence{Feature: feature, Kind: f.Columns[at].Kind, Task: p.Schema().TaskOf(), Rows: f.Rows, Seed: opt.Seed}
-	if err := d.place(&f.Columns[at], opt.Points); err != nil {
+	if err := d.place(&f.Columns[at], opt.Points, max(opt.LeastRows, 1)); err != nil {
 		return Dependence{}, err
 	}
 	use := min(opt.MaxRows, opt.MaxPredictions/len(d.Points), f.Rows)
@@ -190,12 +191,12 @@ func (d *Dependence) method(opt DependenceOptions) string {
 }
 
 // place chooses the points, and counts the rows near each.
-func (d *Dependence) place(c *table.Column, most int) error {
+func (d *Dependence) place(c *table.Column, most, least int) error {
 	var err error
 	if c.Kind == table.Numeric {
 		err = d.placeNumbers(c, most)
 	} else {
-		err = d.placeLevels(c, most)
+		err = d.placeLevels(c, most, least)
 	}
 	if err != nil {
 		return err
@@ -266,13 +267,16 @@ func spacedOut(sorted []float64, most int) []float64 {
 	return slices.Compact(out)
 }
 
-func (d *Dependence) placeLevels(c *table.Column, most int) error {
+func (d *Dependence) placeLevels(c *table.Column, most, least int) error {
 	levels := byFrequency(c)
-	if len(levels) == 0 {
+	switch {
+	case len(levels) == 0:
 		return errNoValue
+	case levels[0].rows < least:
+		return fmt.Errorf("each of its names stands in fewer than %d rows, and a rare name can tell who a row is about; leave it out, or group its names", least)
 	}
 	for k, l := range levels {
-		if k < most {
+		if k < most && l.rows >= least {
 			d.Points = append(d.Points, DependencePoint{Value: c.Levels[l.code], Rows: l.rows})
 			continue
 		}

@@ -157,6 +157,22 @@ func TestLevelsByFrequencyAndEachClassOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestRareNamesAreNotAskedAbout(t *testing.T) {
+	p := answering{task: stats.Binary, of: func(x person) []float64 { return []float64{0.5} }}
+	f := applicants(500)
+	all, err := PartialDependence(t.Context(), p, f, "sex", DependenceOptions{})
+	require.NoError(t, err)
+	rarest := all.Points[len(all.Points)-1]
+	d, err := PartialDependence(t.Context(), p, f, "sex", DependenceOptions{LeastRows: rarest.Rows + 1})
+	require.NoError(t, err)
+	require.Len(t, d.Points, len(all.Points)-1)
+	require.Equal(t, 1, d.OtherLevels)
+	require.InDelta(t, rarest.Share, d.OtherShare, 1e-12)
+	_, err = PartialDependence(t.Context(), p, f, "sex", DependenceOptions{LeastRows: 501})
+	require.ErrorContains(t, err, "each of its names stands in fewer than 501 rows")
+	require.NotContains(t, err.Error(), "Female")
+}
+
 // On Adult with scikit-learn's logistic regression the log-odds of one row move by coefficient/sd for each year.
 func TestCurvesOfAdultFollowTheCoefficients(t *testing.T) {
 	m := referenceModel(t)

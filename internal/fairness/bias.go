@@ -131,6 +131,45 @@ func LabelBias(y []bool, groups []string, reference string, strata []string) (Bi
 	return r, nil
 }
 
+// ClassBias is how one class's label differs between groups, against all other classes.
+type ClassBias struct {
+	Class string     `json:"class"`
+	Bias  BiasReport `json:"bias"`
+}
+
+// mostBiasClasses keeps the report of every class readable, and its resampling within seconds.
+const mostBiasClasses = 50
+
+// LabelBiasByClass is LabelBias of each class in turn, by name, as the positive label against all others, for targets of more than
+// two classes. Of numbers, ExamineNumbers compares the means.
+//
+// Errors are those of LabelBias, and more than 50 classes.
+func LabelBiasByClass(labels, groups []string, reference string, strata []string) ([]ClassBias, error) {
+	classes, member := positions(labels)
+	if len(classes) > mostBiasClasses {
+		return nil, fmt.Errorf("compare the labels of groups: found %d classes; expected at most %d: is the target a number?", len(classes), mostBiasClasses)
+	}
+	if len(classes) == 0 {
+		_, err := LabelBias(nil, groups, reference, strata)
+		return nil, err
+	}
+	out := make([]ClassBias, len(classes))
+	failed := make([]error, len(classes))
+	inParallel(len(classes), func(k int) {
+		y := make([]bool, len(labels))
+		for i, class := range member {
+			y[i] = class == k
+		}
+		out[k].Class = classes[k]
+		out[k].Bias, failed[k] = LabelBias(y, groups, reference, strata)
+	})
+	// Whatever LabelBias refuses, it refuses for every class.
+	if failed[0] != nil {
+		return nil, failed[0]
+	}
+	return out, nil
+}
+
 // mostBiasCells keeps the resampling of cells by group and stratum within seconds.
 const mostBiasCells = 5_000
 

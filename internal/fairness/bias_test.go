@@ -136,6 +136,39 @@ func TestOneGroupHasNothingToBeComparedWith(t *testing.T) {
 	}
 }
 
+func TestLabelBiasByClassIsThatOfEachClassAgainstTheRest(t *testing.T) {
+	labels := []string{"low", "mid", "high", "mid", "low", "low", "mid", "high", "high", "mid"}
+	groups := []string{"a", "a", "a", "a", "a", "b", "b", "b", "b", "a"}
+	all, err := fairness.LabelBiasByClass(labels, groups, "a", nil)
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	require.Equal(t, []string{"high", "low", "mid"}, []string{all[0].Class, all[1].Class, all[2].Class})
+	sum := 0.0
+	for _, c := range all {
+		y := make([]bool, len(labels))
+		for i, l := range labels {
+			y[i] = l == c.Class
+		}
+		want, err := fairness.LabelBias(y, groups, "a", nil)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Bias)
+		sum += metricOf(t, c.Bias.Groups[1].Rest, fairness.LabelProportions).Value
+	}
+	require.InDelta(t, 0, sum, 1e-12, "what one class has more, others have less")
+	require.InDelta(t, 1./6-1./2, metricOf(t, all[0].Bias.Groups[1].Rest, fairness.LabelProportions).Value, 1e-12)
+
+	_, err = fairness.LabelBiasByClass(nil, nil, "", nil)
+	require.ErrorContains(t, err, "found no rows")
+	_, err = fairness.LabelBiasByClass(labels, groups, "c", nil)
+	require.ErrorContains(t, err, `reference group "c" has no rows`)
+	many := make([]string, 60)
+	for i := range many {
+		many[i] = fmt.Sprint(i)
+	}
+	_, err = fairness.LabelBiasByClass(many, many, "", nil)
+	require.ErrorContains(t, err, "60 classes")
+}
+
 func TestLabelBiasRefuses(t *testing.T) {
 	_, err := fairness.LabelBias(nil, nil, "", nil)
 	require.ErrorContains(t, err, "found no rows")

@@ -12,16 +12,35 @@ import (
 
 // Cost compares what is predicted of the same rows before and after a mitigation.
 type Cost struct {
-	Rows    int               `json:"rows"`
-	Level   float64           `json:"level"` // confidence level of every interval
-	Before  Outcome           `json:"before"`
-	After   Outcome           `json:"after"`
-	Groups  []GroupCost       `json:"groups"`  // by name
-	Gaps    []GapCost         `json:"gaps"`    // demographic parity, equal opportunity, equalized odds
-	Change  stats.Estimate    `json:"change"`  // of the accuracy, after less before, by stats.PairedShare
-	McNemar stats.McNemarTest `json:"mcnemar"` // that both are right equally often; new is after
-	Gained  int               `json:"gained"`  // rows predicted positive only after
-	Lost    int               `json:"lost"`    // rows predicted positive only before
+	Rows           int               `json:"rows"`
+	Level          float64           `json:"level"` // confidence level of every interval
+	Before         Outcome           `json:"before"`
+	After          Outcome           `json:"after"`
+	Groups         []GroupCost       `json:"groups"`          // by name
+	Gaps           []GapCost         `json:"gaps"`            // demographic parity, equal opportunity, equalized odds
+	Change         stats.Estimate    `json:"change"`          // of the accuracy, after less before, by stats.PairedShare
+	BalancedChange stats.Estimate    `json:"balanced_change"` // of the balanced accuracy, after less before, by MethodBalancedPairs
+	McNemar        stats.McNemarTest `json:"mcnemar"`         // that both are right equally often; new is after
+	Gained         int               `json:"gained"`          // rows predicted positive only after
+	Lost           int               `json:"lost"`            // rows predicted positive only before
+}
+
+// MethodBalancedPairs is half the sum of the intervals of stats.PairedShare of the recalls of both classes, each at half of the tail: it misses
+// with at most the tail at each end for every number of rows.
+const MethodBalancedPairs = "bennett_disagreement_balanced"
+
+// Outside these, the resamples behind a gap's change vary too little, or take too long.
+const (
+	fewestChanged    = 10 // rows that are predicted differently
+	mostPricedGroups = 2000
+)
+
+// Priced is the price of what was done about differences between groups, all of it together.
+type Priced struct {
+	Columns    []string `json:"columns"`              // whose groups the cost is by, crossed
+	Weights    bool     `json:"weights,omitempty"`    // before is a model that was trained without the weights
+	Thresholds bool     `json:"thresholds,omitempty"` // before is one threshold for all
+	Cost       Cost     `json:"cost"`
 }
 
 // Outcome is what is predicted of some rows, with Wilson intervals; the balanced accuracy has Newcombe's.
@@ -48,19 +67,22 @@ type GapCost struct {
 	Name    string         `json:"name"` // as fairness names gaps
 	Before  stats.Estimate `json:"before"`
 	After   stats.Estimate `json:"after"`
+	Change  stats.Estimate `json:"change"`             // after less before, from resamples of the pairs
 	LeftOut []string       `json:"left_out,omitempty"` // groups that lack a rate of this gap
 }
 
-// Price says what a mitigation costs and what it gains on given rows: the accuracy and its paired change, which misses with at
-// most half of 1 - level at each end, and the gaps between groups, whose limits are those of fairness.GapOfShares. Rows that chose
-// the thresholds flatter them; use others.
+// Price says what a mitigation costs and what it gains on given rows: the accuracy, the balanced accuracy and the gaps between groups, each
+// before, after, and as the change on the same rows. Changes of accuracies miss with at most half of 1 - level at each end. The gaps'
+// limits are those of fairness.GapOfShares, and their changes have BCa intervals over rows, with 2,000 resamples of a fixed seed.
 //
-// Both samples are of the same rows in the same order. A row is predicted positive from its sample's own cut on, or from the
-// threshold, in [0, 1]; so thresholds by group are priced by setting Cut of after, and weights by the scores of a second model.
-// The level is in (0, 1); 0 means 0.95.
+// Both samples are of the same rows in the same order, and groups names each row's group. A row is predicted positive from its
+// sample's own cut on, or from the threshold, in [0, 1]; so thresholds by group are priced by setting Cut of after, and weights by
+// the scores of a second model. Rows that chose the thresholds, or that either model learned from, flatter them: use others, such
+// as the test part. The level is in (0, 1); 0 means 0.95.
 //
 // Errors: no rows, lengths or labels that differ, a score that is no probability, a cut that is no number, a threshold or level
-// out of range. What a group cannot give, such as a TPR without positives, is undefined with its reason.
+// out of range, more than 2,000 groups. What the rows cannot give is undefined with its reason: a TPR without positives, a gap of
+// one group, and its change where fewer than ten rows are predicted differently.
 func Price(before, after stats.Sample, groups []string, threshold, level float64) (Cost, error) {
 	if level == 0 {
 		level = stats.DefaultLevel
@@ -69,6 +91,9 @@ func Price(before, after stats.Sample, groups []string, threshold, level float64
 		return Cost{}, fmt.Errorf("price a mitigation: %w", err)
 	}
 	names := slices.Compact(slices.Sorted(slices.Values(groups)))
+	if len(names) > mostPricedGroups {
+		return Cost{}, fmt.Errorf("price a mitigation: found %d groups; expected at most %d: take coarser groups", len(names), mostPricedGroups)
+	}
 	place := make(map[string]int, len(names))
 	for k, name := range names {
 		place[name] = k
@@ -87,7 +112,7 @@ func Price(before, after stats.Sample, groups []string, threshold, level float64
 		c.Groups[k] = GroupCost{Group: names[k], N: old.N(), Before: outcome(old, level), After: outcome(now, level), Change: p.change(level)}
 	}
 	old, now := all.confusions()
-	c.Before, c.After, c.Change = outcome(old, level), outcome(now, level), all.change(level)
+	c.Before, c.After, c.Change, c.BalancedChange = outcome(old, level), outcome(now, level), all.change(level), all.balancedChange(level)
 	gained, lost := all.right()
 	c.McNemar = stats.McNemar(gained, lost)
 	c.Gained, c.Lost = all[cellOf(false, false, true)]+all[cellOf(true, false, true)], all[cellOf(false, true, false)]+all[cellOf(true, true, false)]
@@ -148,7 +173,36 @@ func (p pair) change(level float64) stats.Estimate {
 		n += k
 	}
 	after, before := p.right()
-	return stats.PairedShare(after, before, after+before, n, (1-level)/2)
+	e := stats.PairedShare(after, before, after+before, n, (1-level)/2)
+	e.Level = level
+	return e
+}
+
+// balancedChange is the mean of the changes of the two classes' recalls.
+func (p pair) balancedChange(level float64) stats.Estimate {
+	n, positives := 0, 0
+	for cell, k := range p {
+		n += k
+		if cell >= cellOf(true, false, false) {
+			positives += k
+		}
+	}
+	if positives == 0 || positives == n {
+		return stats.NoValue(level, n, "rows of only one label")
+	}
+	recall := func(y bool, rows int) stats.Estimate {
+		after, before := p[cellOf(y, !y, y)], p[cellOf(y, y, !y)]
+		return stats.PairedShare(after, before, after+before, rows, (1-level)/4)
+	}
+	a, b := recall(true, positives), recall(false, n-positives)
+	return stats.Estimate{
+		Value: (a.Value + b.Value) / 2, Low: (a.Low + b.Low) / 2, High: (a.High + b.High) / 2, Level: level, Method: MethodBalancedPairs, N: n,
+	}
+}
+
+// changed is how many rows are predicted differently.
+func (p pair) changed() int {
+	return p[cellOf(false, false, true)] + p[cellOf(false, true, false)] + p[cellOf(true, false, true)] + p[cellOf(true, true, false)]
 }
 
 func outcome(c stats.Confusion, level float64) Outcome {
@@ -198,9 +252,57 @@ func (m pricedGap) cost(names []string, groups []pair, level float64) GapCost {
 			c.LeftOut = append(c.LeftOut, names[k])
 		}
 	}
-	c.Before, c.After = m.gap(before, level), m.gap(after, level)
+	c.Before, c.After, c.Change = m.gap(before, level), m.gap(after, level), m.change(groups, level)
 	return c
 }
+
+// change is by how much the gap grows, from resamples of the rows with both predictions.
+func (m pricedGap) change(groups []pair, level float64) stats.Estimate {
+	cells, changed, n := make([]int, 0, 8*len(groups)), 0, 0
+	for _, p := range groups {
+		cells = append(cells, p[:]...)
+		changed += p.changed()
+	}
+	for _, k := range cells {
+		n += k
+	}
+	if _, ok := m.growth(cells); !ok {
+		return stats.NoValue(level, n, fewGroups)
+	}
+	if changed < fewestChanged {
+		return stats.NoValue(level, n, fmt.Sprintf("%d rows are predicted differently; resamples need at least %d to vary as new rows would", changed, fewestChanged))
+	}
+	e := stats.BCaCells(cells, stats.Resampling{}, m.growth).Estimate((1-level)/2).Within(-1, 1)
+	e.Level = level
+	return e
+}
+
+// growth is the gap after less that before, from the cells of each group's pair; false for fewer than two groups with a rate.
+func (m pricedGap) growth(cells []int) (float64, bool) {
+	before, after := 0.0, 0.0
+	for _, of := range m.shares {
+		least, most, groups := [2]float64{1, 1}, [2]float64{}, 0
+		for k := 0; k < len(cells); k += 8 {
+			old, now := pair(cells[k : k+8]).confusions()
+			s, n := of(old)
+			if n == 0 {
+				continue
+			}
+			t, _ := of(now)
+			groups++
+			for at, share := range [2]float64{float64(s) / float64(n), float64(t) / float64(n)} {
+				least[at], most[at] = min(least[at], share), max(most[at], share)
+			}
+		}
+		if groups < 2 {
+			return 0, false
+		}
+		before, after = max(before, most[0]-least[0]), max(after, most[1]-least[1])
+	}
+	return after - before, true
+}
+
+const fewGroups = "fewer than two groups have the rate"
 
 // gap is the larger of the rates' gaps. Its lower limit must hold for all rates together, so each has its part of the tail; its
 // upper one is that of the rate which truly has the larger gap, and is among the limits at the whole tail.
@@ -216,7 +318,7 @@ func (m pricedGap) gap(groups []stats.Confusion, level float64) stats.Estimate {
 		}
 		value, _, high, _, _, ok := fairness.GapOfShares(successes, n, false, tail)
 		if !ok {
-			return stats.NoValue(level, 0, "fewer than two groups have the rate")
+			return stats.NoValue(level, 0, fewGroups)
 		}
 		_, low, _, _, _, _ := fairness.GapOfShares(successes, n, false, tail/float64(len(m.shares)))
 		e.Value, e.Low, e.High = max(e.Value, value), max(e.Low, low), max(e.High, high)

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -89,6 +90,8 @@ func TestPriceOfReweighingIsThatOfTheAIF360Demonstration(t *testing.T) {
 		require.InDelta(t, math.Abs(c.results.parity), cost.Gaps[0].After.Value, 1e-9)
 		require.InDelta(t, math.Abs(c.results.opportunity), cost.Gaps[1].After.Value, 1e-9)
 		require.Less(t, cost.Gaps[0].After.High, cost.Gaps[0].Before.Low)
+		require.InDelta(t, math.Abs(c.results.parity)-math.Abs(c.before.parity), cost.Gaps[0].Change.Value, 1e-9)
+		require.Less(t, cost.Gaps[0].Change.High, 0.0)
 	}
 }
 
@@ -124,12 +127,22 @@ func TestPriceWorkedExample(t *testing.T) {
 	require.Equal(t, 0.9, c.Change.Level)
 	require.Equal(t, stats.McNemar(5, 8), c.McNemar)
 	require.InDelta(t, (16./26+1)/2, c.Before.BalancedAccuracy.Value, 1e-12)
+	// Recalls: 16 and then 15 of 26 positives, 54 and then 52 of 54 negatives.
+	require.InDelta(t, (-1./26-2./54)/2, c.BalancedChange.Value, 1e-12)
+	require.InDelta(t, c.After.BalancedAccuracy.Value-c.Before.BalancedAccuracy.Value, c.BalancedChange.Value, 1e-12)
+	positive, negative := stats.PairedShare(5, 6, 11, 26, 0.025), stats.PairedShare(0, 2, 2, 54, 0.025)
+	require.InDelta(t, (positive.Low+negative.Low)/2, c.BalancedChange.Low, 1e-12)
+	require.InDelta(t, (positive.High+negative.High)/2, c.BalancedChange.High, 1e-12)
+	require.Equal(t, MethodBalancedPairs, c.BalancedChange.Method)
 	require.InDelta(t, -6./40, c.Groups[0].Change.Value, 1e-12)
 	require.InDelta(t, 3./40, c.Groups[1].Change.Value, 1e-12)
 	for i, want := range [][2]float64{{16. / 40, 10./40 - 7./40}, {1, 10./16 - 5./10}, {1, 10./16 - 5./10}} {
 		require.InDelta(t, want[0], c.Gaps[i].Before.Value, 1e-12, c.Gaps[i].Name)
 		require.InDelta(t, want[1], c.Gaps[i].After.Value, 1e-12, c.Gaps[i].Name)
 		require.Equal(t, 80, c.Gaps[i].After.N)
+		require.InDelta(t, want[1]-want[0], c.Gaps[i].Change.Value, 1e-12, c.Gaps[i].Name)
+		require.Less(t, c.Gaps[i].Change.High, 0.0, "the gaps shrink by more than chance")
+		require.Equal(t, 0.9, c.Gaps[i].Change.Level)
 	}
 }
 
@@ -158,6 +171,9 @@ func TestPriceOfNothingIsNothing(t *testing.T) {
 	require.Zero(t, c.Change.Value)
 	require.Less(t, c.Change.Low, 0.0, "rows not seen may differ")
 	require.Equal(t, 1.0, c.McNemar.ExactP)
+	require.Zero(t, c.BalancedChange.Value)
+	require.Greater(t, c.BalancedChange.High, 0.0)
+	require.Contains(t, c.Gaps[0].Change.Undefined, "0 rows are predicted differently")
 }
 
 func TestPriceIsWrittenWhateverTheRows(t *testing.T) {
@@ -180,11 +196,40 @@ func TestPriceIsWrittenWhateverTheRows(t *testing.T) {
 		require.Equal(t, n, rows)
 		require.Equal(t, c.After.Confusion.Predicted()-c.Before.Confusion.Predicted(), c.Gained-c.Lost)
 		for _, g := range c.Gaps {
-			for _, e := range []stats.Estimate{g.Before, g.After} {
+			for _, e := range []stats.Estimate{g.Before, g.After, g.Change, c.BalancedChange} {
 				require.True(t, !e.Defined() || e.Low <= e.Value && e.Value <= e.High, "%+v", e)
 			}
 		}
 	})
+}
+
+// TestPriceChangesOfGapsCover draws rows of two groups whose selection rates go from 0.5 and 0.2 to 0.45 and 0.35, so that the gap shrinks by 0.2.
+func TestPriceChangesOfGapsCover(t *testing.T) {
+	const sets = 300
+	generator := rand.New(rand.NewPCG(3, 9))
+	missed := 0
+	for range sets {
+		var before, after stats.Sample
+		var groups []string
+		for i := range 400 {
+			// Of a, 0.5 are selected, and a tenth of them no longer; of b, 0.2, and 0.15 of all more.
+			u, name, was, is := generator.Float64(), "a", false, false
+			if i%2 == 0 {
+				was, is = u < 0.5, u < 0.45
+			} else {
+				name, was, is = "b", u < 0.2, u < 0.35
+			}
+			rowsOf(&before, &after, &groups, name, 1, generator.Float64() < 0.5, was, is)
+		}
+		c, err := Price(before, after, groups, 0.5, 0)
+		require.NoError(t, err)
+		if change := c.Gaps[0].Change; change.Low > -0.2 || change.High < -0.2 {
+			missed++
+		}
+	}
+	t.Logf("missed %d of %d", missed, sets)
+	require.Less(t, missed, sets*9/100)
+	require.Greater(t, missed, 0, "not vacuous")
 }
 
 func TestPriceNamesGroupsWithoutARate(t *testing.T) {
@@ -198,6 +243,11 @@ func TestPriceNamesGroupsWithoutARate(t *testing.T) {
 	require.Equal(t, []string{"b"}, c.Gaps[1].LeftOut)
 	require.Equal(t, []string{"a", "b"}, c.Gaps[2].LeftOut)
 	require.Contains(t, c.Gaps[1].Before.Undefined, "fewer than two groups")
+	require.Contains(t, c.Gaps[1].Change.Undefined, "fewer than two groups")
+	require.Contains(t, c.Gaps[0].Change.Undefined, "5 rows are predicted differently")
+	one, err := Price(stats.Sample{Y: before.Y[:5], Score: before.Score[:5]}, stats.Sample{Y: after.Y[:5], Score: after.Score[:5]}, groups[:5], 0.5, 0)
+	require.NoError(t, err)
+	require.Contains(t, one.BalancedChange.Undefined, "only one label")
 	require.Contains(t, c.Groups[1].After.TPR.Undefined, "no positive rows")
 	require.Contains(t, c.Groups[1].After.BalancedAccuracy.Undefined, "only one label")
 }
@@ -222,4 +272,11 @@ func TestPriceRefuses(t *testing.T) {
 		_, err := Price(before, after, groups, threshold, level)
 		require.ErrorContains(t, err, want)
 	}
+	many := make([]string, 2001)
+	for i := range many {
+		many[i] = strconv.Itoa(i)
+	}
+	s := stats.Sample{Y: make([]bool, len(many)), Score: make([]float64, len(many))}
+	_, err := Price(s, s, many, 0.5, 0)
+	require.ErrorContains(t, err, "2001 groups")
 }

@@ -17,6 +17,7 @@ type dataSection struct {
 	Facts  []fact
 	Checks *grid
 	Groups []barTable
+	People []peopleSection
 }
 
 func dataOf(d Dossier) dataSection {
@@ -25,7 +26,11 @@ func dataOf(d Dossier) dataSection {
 		s.Facts = append(s.Facts, fact{Term: "Labels", Detail: labelsGiven(*d.Labels)})
 	}
 	w := wordsOf(d.Target)
+	s.People = peopleOf(d, w)
 	for _, g := range d.Validation.Groups {
+		if slices.ContainsFunc(d.Fairness.People, func(p People) bool { return p.Column == g.Column && p.Labels != nil }) {
+			continue // the rows it learnt from are shown, with more
+		}
 		s.Groups = append(s.Groups, groupTable(g, w))
 	}
 	return s

@@ -16,7 +16,6 @@ import (
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/evaluation"
 	"github.com/assay-ml/assay/internal/explain"
-	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/mitigation"
 	"github.com/assay-ml/assay/internal/model"
@@ -52,7 +51,7 @@ type Dossier struct {
 	Usage      []stage.StageUsage     `json:"usage,omitempty"`  // what the lifecycle has taken up to the dossier
 	Evaluation evaluation.Report      `json:"evaluation"`       // how the candidate did on the test part; its Comparison is not used, see below
 	Labels     *LabelsGiven           `json:"labels,omitempty"` // nil: every test row came with its label
-	Fairness   fairness.Report        `json:"fairness"`         // between the groups of the protected columns
+	Fairness   Fairness               `json:"fairness"`         // between the groups of the protected columns
 	Explain    explain.Report         `json:"explain"`
 	Privacy    privacy.Report         `json:"privacy"`
 	Gate       Gate                   `json:"gate"`

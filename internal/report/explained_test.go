@@ -48,6 +48,20 @@ func withEvidence(t *testing.T) Dossier {
 		{Attack: privacy.AttackLiRA, Verdict: privacy.VerdictLeaks, Members: 1000, Others: 900, AUC: mean(0.66), TPRAtFPR: []privacy.TPRAtFPR{{Limit: 0.01, TPR: mean(0.05)}}},
 	}
 	d.Reweighing = &mitigation.Reweighing{Columns: []string{"sex"}, Rows: 100, Cells: []mitigation.Cell{{Group: "female", Positive: true, Rows: 20, Weight: 1.25}, {Group: "x"}}}
+	before := stats.Sample{Y: make([]bool, 400), Score: make([]float64, 400)}
+	groups := make([]string, 400)
+	for i := range before.Y {
+		before.Y[i], before.Score[i], groups[i] = i%4 < 2, 0.2+0.4*float64((i+i/7)%2), []string{"female", "male"}[i%2]
+	}
+	after := before
+	after.Cut = make([]float64, 400)
+	for i := range after.Cut {
+		after.Cut[i] = []float64{0.1, 0.5}[i%2]
+	}
+	cost, err := mitigation.Price(before, after, groups, 0.5, 0)
+	require.NoError(t, err)
+	d.Fairness.Price = &mitigation.Priced{Columns: []string{"sex"}, Thresholds: true, Cost: cost}
+	d.Fairness.NotPriced = "What the weights cost is not known."
 	d.Thresholds = &mitigation.Rule{
 		Column: "sex", Constraint: mitigation.EqualOpportunity, Fallback: 0.5, Small: []string{"other"},
 		Thresholds: []mitigation.GroupThreshold{{Group: "female", Threshold: 0.41, Rows: 200, Selected: 0.4, TPR: 0.8, FPR: 0.1}},
@@ -78,7 +92,11 @@ func TestMitigationIsShownWithItsWarning(t *testing.T) {
 	d := withEvidence(t)
 	says(t, d, "treatment", "What was done about differences", "A legal warning", "Civil Rights Act of 1991", "equal shares found of those truly so",
 		"other had too few rows and the threshold of all, 0.500", "1.25")
-	says(t, d, "summary", "That is after something was done about it: the rows it learnt from were weighed by sex and the groups of sex have thresholds of their own, which the law forbids for some uses.")
+	c := d.Fairness.Price.Cost
+	says(t, d, "treatment", "What it costs and gains", "with one threshold for all", plain(percent(c.Before.Accuracy.Value)), plain(percent(c.After.Accuracy.Value)),
+		"cases got a yes only because of it, and 0 cases a no", "Accuracy of female", "What the weights cost is not known.")
+	says(t, d, "summary", "This changed accuracy by "+plain(asPoints.signedFigure(c.Change)))
+	says(t, d, "summary", "Training rows were weighed by sex and groups of sex have thresholds of their own, which the law forbids for some uses.")
 	d.Thresholds = nil
 	require.NotContains(t, section(t, parse(t, rendered(t, d)), "treatment"), "legal warning", "weights alone treat equal scores alike")
 	text := markdownFor(t, withEvidence(t))
@@ -96,6 +114,25 @@ func TestSealedPagesHideAttacksOnTestRows(t *testing.T) {
 	for _, words := range []string{"no better than chance", "The model in a few rules", "123,456"} {
 		require.False(t, strings.Contains(string(page), words), words)
 	}
+}
+
+func TestWhoTheModelLearntFrom(t *testing.T) {
+	d, p := loan(t), loanPredictions()
+	y, outcomes := make([]bool, p.N()), make([]string, p.N())
+	for i, v := range p.Y {
+		y[i], outcomes[i] = v == 1, []string{"no", "yes"}[int(v)]
+	}
+	for _, column := range d.Protected {
+		d.Fairness.People = append(d.Fairness.People, peopleBy(t, column, p.Groups[column], y, outcomes))
+	}
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "data"), "Who is in the data, by sex", "the rows it learnt from are shown in their place")
+	says(t, d, "data", "Who it learnt from, by sex", "Rows it learnt from, by sex", "of them “approved: yes”", "of the population", "Without any row: nobody.",
+		"a smaller share of the rows", "Missing values, by sex", "female (10.", "Labels of each group against all others, by age_band", "with probability 0.050 (Pearson’s test)")
+	says(t, d, "treatment", "How unequally decisions serve people, whoever they are: generalised entropy", "lies between the groups of sex",
+		"Cases that are alike are decided alike in 93.0 %")
+	d.Fairness.People[0].Missing, d.Fairness.People[0].Notes = nil, []string{"Not computed: too many groups."}
+	says(t, d, "data", "Not computed: too many groups.")
+	require.Contains(t, markdownFor(t, d), "Who it learnt from, by sex")
 }
 
 // attributions are what Explain leaves behind of a model with two columns and two cases.

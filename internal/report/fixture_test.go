@@ -112,6 +112,10 @@ func freshLoan(t *testing.T) Dossier {
 	examined, err := fairness.Examine(sample, fairness.Question{Columns: []fairness.Column{{Name: "sex", Groups: sex}, {Name: "age_band", Groups: ages}}, Threshold: 0.5})
 	d.Fairness.Examination = &examined
 	require.NoError(t, err)
+	inequality, err := fairness.Inequality(sample, sex, fairness.InequalityQuestion{Threshold: 0.5, Replicates: 200})
+	require.NoError(t, err)
+	d.Fairness.Inequality = []Inequality{{Column: "sex", InequalityReport: inequality}}
+	d.Fairness.Consistency = &fairness.ConsistencyReport{Sampled: 2000, Neighbours: 5, Consistency: stats.Estimate{Value: 0.93, Low: 0.92, High: 0.94, Level: 0.95, Method: fairness.MethodJackknifeLogit, N: 2000}}
 	d.Privacy, err = privacy.KAnonymity([]privacy.Column{{Name: "sex", Values: sex}, {Name: "age_band", Values: ages}}, outcomes)
 	require.NoError(t, err)
 	auc, _ := d.Evaluation.Overall.Metric(stats.AreaUnderROC)
@@ -123,6 +127,30 @@ func freshLoan(t *testing.T) Dossier {
 	decide(t, &d, p, "auc > 0.85", "accuracy >= 0.75 +/- 0.02", "recall[sex=female] > 0.9 +/- 0.01", "demographic_parity_difference[age_band] < 0.15",
 		"equal_opportunity_difference[age_band] < 0.2", "log_loss < 0.6", "k_anonymity >= 1", "recall[sex=unknown] > 0.5")
 	return d
+}
+
+// peopleBy is what the rows say of the groups of a column, of which the income is missing in every tenth row of the first group.
+func peopleBy(t *testing.T, column string, groups []string, y []bool, labels []string) People {
+	t.Helper()
+	p := People{Column: column}
+	distribution, err := fairness.LabelDistribution(labels, groups, 0)
+	require.NoError(t, err)
+	bias, err := fairness.LabelBias(y, groups, "", nil)
+	require.NoError(t, err)
+	holes := make([]bool, len(groups))
+	declared := map[string]float64{"nobody": 0.1}
+	for i, g := range groups {
+		holes[i] = g == distribution.Groups[0].Group && i%10 == 0
+	}
+	for _, g := range distribution.Groups {
+		declared[g.Group] = 0.9 / float64(len(distribution.Groups))
+	}
+	missing, err := fairness.Missingness([]fairness.MissingColumn{{Name: "income", Missing: holes}, {Name: "savings", Missing: make([]bool, len(groups))}}, groups, 0)
+	require.NoError(t, err)
+	population, err := fairness.Representation(groups, declared, 0)
+	require.NoError(t, err)
+	p.Labels, p.Bias, p.Missing, p.Population = &distribution, &bias, &missing, &population
+	return p
 }
 
 // freshRival is the loan dossier where version 3 serves, and the test set is a budget of which this is the fifth decision.

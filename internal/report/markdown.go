@@ -57,6 +57,7 @@ func markdownOf(p page) []byte {
 			for _, g := range p.Data.Groups {
 				w.bars(&g)
 			}
+			w.people(p.Data.People)
 		case "privacy":
 			w.paragraph(p.Privacy.Lead)
 			w.paragraph(p.Privacy.Paragraphs...)
@@ -99,9 +100,6 @@ func (w *markdown) summary(s summary) {
 	}
 	w.items(open)
 	w.paragraph(s.More)
-	if s.Groups != "" {
-		w.term("Whom it treats differently", s.Groups)
-	}
 	w.term("If the answer is yes", s.Yes)
 	w.term("If it is no", s.No)
 }
@@ -239,6 +237,17 @@ func (w *markdown) explained(r reliance) {
 	w.paragraph(r.Asking...)
 }
 
+func (w *markdown) people(all []peopleSection) {
+	for _, s := range all {
+		w.heading(3, s.Title)
+		w.paragraph(s.Lead)
+		w.bars(s.Table)
+		w.grid(s.Missing)
+		w.grid(s.Labels)
+		w.paragraph(s.Notes...)
+	}
+}
+
 func (w *markdown) treatment(t treatment) {
 	w.paragraph(t.Lead)
 	if m := t.Mitigated; m != nil {
@@ -247,9 +256,11 @@ func (w *markdown) treatment(t treatment) {
 		if m.Warning != "" {
 			w.strong("A legal warning", m.Warning)
 		}
+		w.grid(m.Price)
 		w.grid(m.Thresholds)
 		w.grid(m.Weights)
 	}
+	w.paragraph(t.Unequal...)
 	for _, a := range t.Attributes {
 		w.heading(3, a.Title)
 		w.paragraph(a.Summary)

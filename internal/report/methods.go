@@ -10,6 +10,7 @@ import (
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
+	"github.com/assay-ml/assay/internal/mitigation"
 	"github.com/assay-ml/assay/internal/privacy"
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -74,6 +75,11 @@ var methodNotes = map[string]methodNote{
 	fairness.MethodMaxTPairs:      {"Bootstrap for the differences of all pairs of groups together", "The same for all differences between two groups.", "Westfall and Young, 1993, section 2.3; Welch, 1947."},
 	fairness.MethodStudentSidak:   {"Intervals of the means of several groups", "From the spread of the values within each group; they hold for all groups together.", "Student, 1908; Sidak, 1967."},
 	fairness.MethodWilsonTogether: {"Score intervals of the shares of several groups", "Score intervals that hold for all groups together: the more groups, the wider each.", "Wilson, 1927; O. J. Dunn, JASA 56, 1961."},
+	fairness.MethodBenefitLimits: {"Limits of an inequality that few cases make", "The extremes over exact limits of the shares of wrong yes and wrong no. It stands where too few cases differ for drawing anew to be believed.",
+		"Clopper and Pearson, 1934, for the shares."},
+	fairness.MethodJackknifeLogit: {"Jackknife on the scale of the log odds", "From what the figure becomes without each case in turn, whose place among the neighbours of others the next takes.",
+		"B. Efron and C. Stein: The jackknife estimate of variance. Annals of Statistics 9, 1981."},
+	mitigation.MethodBalancedPairs: {"Interval of a change of balanced accuracy on the same rows", "Rests on the share of rows of each outcome that are predicted differently, and misses the truth no more often than stated.", "Bennett, 1962."},
 	fairness.MethodStrataSum: {"Interval of a sum over strata", "Puts the exact limits of the shares in each stratum together.",
 		"G. Y. Zou, W. Huang and X. Zhang: A note on confidence interval estimation for a linear function of binomial proportions. CSDA 53, 2009."},
 	privacy.MethodDKWHoeffding: {"Interval of the largest lead of an attack", "Covers every threshold the attack could take, at every number of rows.",
@@ -168,6 +174,19 @@ func sectionMethods(d Dossier) []methodNote {
 	if d.Fairness.Examination != nil {
 		notes = append(notes, methodNote{"Gaps between groups", "Compare how often groups are selected, and how often each is recognised rightly.",
 			"M. Hardt, E. Price and N. Srebro: Equality of opportunity in supervised learning. NeurIPS, 2016; S. Barocas, M. Hardt and A. Narayanan: Fairness and machine learning, chapter 3. MIT Press, 2023."})
+	}
+	if len(d.Fairness.Inequality) > 0 {
+		notes = append(notes, methodNote{"Generalised entropy", "How unequally benefits are spread: 0 when all are alike. It is the sum of what lies between groups and what lies within them.",
+			"T. Speicher and others: A unified approach to quantifying algorithmic unfairness. KDD, 2018."})
+	}
+	if d.Fairness.Consistency != nil {
+		notes = append(notes, methodNote{"Consistency", "One less the mean difference between a case’s decision and those of the cases nearest to it.",
+			"R. Zemel and others: Learning fair representations. ICML, 2013."})
+	}
+	if len(d.Fairness.People) > 0 {
+		notes = append(notes, methodNote{"Bias of labels", "How labels differ between groups before anything is learnt from them.",
+			"M. Hardt and others: Amazon SageMaker Clarify: machine learning bias detection and explainability in the cloud. KDD, 2021."},
+			methodNote{"Pearson’s test", "Compares counts with those that chance alone would make.", "K. Pearson: On the criterion that a given system of deviations. Philosophical Magazine 50, 1900."})
 	}
 	if d.Comparison != nil && d.Comparison.Right != nil {
 		notes = append(notes, methodNote{"McNemar’s exact test", "Compares on how many rows one of two models alone is right.",

@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/mitigation"
+	"github.com/assay-ml/assay/internal/stats"
 )
 
 // mitigated is what was done against differences between groups.
@@ -11,6 +13,7 @@ type mitigated struct {
 	Paragraphs []string
 	Weights    *grid
 	Thresholds *grid
+	Price      *grid
 	Warning    string
 }
 
@@ -52,7 +55,57 @@ func mitigatedOf(d Dossier, w words) *mitigated {
 		}
 		m.Thresholds, m.Warning = g, mitigation.LegalWarning
 	}
+	if p := d.Fairness.Price; p != nil {
+		m.Paragraphs = append(m.Paragraphs, priceInWords(p, w))
+		m.Price = priceGrid(p)
+	}
+	if why := d.Fairness.NotPriced; why != "" {
+		m.Paragraphs = append(m.Paragraphs, why)
+	}
 	return m
+}
+
+// priceInWords says what accuracy was paid, and what was gained for it.
+func priceInWords(p *mitigation.Priced, w words) string {
+	c := p.Cost
+	without := "with one threshold for all"
+	switch {
+	case p.Weights && p.Thresholds:
+		without = "without the weights and with one threshold for all"
+	case p.Weights:
+		without = "without the weights"
+	}
+	text := fmt.Sprintf("On the same test rows accuracy is %s with it and %s %s (%s, interval %s).",
+		asPercent.figure(c.After.Accuracy), asPercent.figure(c.Before.Accuracy), without, asPoints.signedFigure(c.Change), asPoints.interval(c.Change))
+	for _, g := range c.Gaps {
+		if g.Name == fairness.DemographicParityDifference && g.Before.Defined() && g.After.Defined() {
+			text += fmt.Sprintf(" The gap in how often the model says %s by %s was %s and is %s.", w.outcome, list(p.Columns), points(g.Before.Value), points(g.After.Value))
+		}
+	}
+	return text + fmt.Sprintf(" %s got a yes only because of it, and %s a no.", countOf(c.Gained, "case", "cases"), countOf(c.Lost, "case", "cases"))
+}
+
+func priceGrid(p *mitigation.Priced) *grid {
+	c := p.Cost
+	g := &grid{Caption: "What it costs and gains", Head: []cell{{Text: "Figure"}, {Text: "Without", Number: true}, {Text: "With", Number: true}, {Text: "Change", Number: true}}}
+	row := func(name string, form, change form, before, after, by stats.Estimate) {
+		changed := cell{Text: "", Number: true}
+		if by.Defined() {
+			changed = cell{Text: change.signedFigure(by), Note: change.interval(by), Number: true}
+		}
+		g.Rows = append(g.Rows, []cell{
+			{Text: name}, {Text: form.figure(before), Note: form.interval(before), Number: true}, {Text: form.figure(after), Note: form.interval(after), Number: true}, changed,
+		})
+	}
+	row("Accuracy", asPercent, asPoints, c.Before.Accuracy, c.After.Accuracy, c.Change)
+	row("Balanced accuracy", asPercent, asPoints, c.Before.BalancedAccuracy, c.After.BalancedAccuracy, c.BalancedChange)
+	for _, gap := range c.Gaps {
+		row(termOf(gap.Name).Name, asPoints, asPoints, gap.Before, gap.After, gap.Change)
+	}
+	for _, group := range largest(c.Groups, func(g mitigation.GroupCost) int { return g.N }) {
+		row("Accuracy of "+or(group.Group, "(empty)"), asPercent, asPoints, group.Before.Accuracy, group.After.Accuracy, group.Change)
+	}
+	return g
 }
 
 var constraintWords = map[string]string{

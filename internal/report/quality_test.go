@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/assay-ml/assay/internal/evaluation"
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -154,6 +155,29 @@ func TestGroupsOfEveryTask(t *testing.T) {
 	require.NotContains(t, section(t, parse(t, rendered(t, species(t))), "treatment"), "Demographic parity")
 
 	d := species(t)
+	p := speciesPredictions()
+	y := make([]int32, p.N())
+	for i, v := range p.Y {
+		y[i] = int32(v)
+	}
+	classes, err := fairness.ExamineClasses(len(p.Classes), y, p.Score, p.Classes, fairness.Question{Columns: []fairness.Column{{Name: "observer", Groups: p.Groups["observer"]}}})
+	require.NoError(t, err)
+	d.Fairness.Classes = &classes
+	says(t, d, "treatment", "Gaps between the groups of observer, by class", "How often it is found", p.Classes[0]+" ", "highest,")
+	q := pricePredictions()
+	var rent, suggested []float64
+	kinds := fairness.Column{Name: "kind"}
+	for i, v := range q.Y {
+		if !math.IsNaN(v) {
+			rent, suggested, kinds.Groups = append(rent, v), append(suggested, q.Score[i]), append(kinds.Groups, q.Groups["kind"][i])
+		}
+	}
+	numbers, err := fairness.ExamineNumbers(rent, suggested, fairness.Question{Columns: []fairness.Column{kinds}, Replicates: 200})
+	require.NoError(t, err)
+	ofNumbers := prices(t)
+	ofNumbers.Fairness.Numbers = &numbers
+	says(t, ofNumbers, "treatment", "Gaps between the groups of kind", "prediction less truth 27.7", "flat highest, house lowest")
+
 	d.Evaluation.Slices = nil
 	says(t, d, "treatment", "The groups of region and observer were not compared. That is no sign that the model treats them alike.")
 }

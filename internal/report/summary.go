@@ -20,7 +20,6 @@ type summary struct {
 	Passed   string // how the conditions came out, counted
 	Open     []openCondition
 	More     string // of those not met or not told, the ones without a line
-	Groups   string // the widest gap of each protected column, and what was done about it; empty when no groups were compared
 	Yes, No  string
 }
 
@@ -40,7 +39,7 @@ const (
 func summaryOf(d Dossier) summary {
 	s := summary{
 		Purpose: or(d.Purpose, "The spec states no purpose."), Affected: affected(d), Changed: changed(d),
-		Passed: tally(d.Gate.Decision), Groups: treated(d), Yes: yes(d), No: no(d),
+		Passed: tally(d.Gate.Decision), Yes: yes(d), No: no(d),
 	}
 	open := 0
 	for _, r := range d.Gate.Results {
@@ -76,12 +75,15 @@ func affected(d Dossier) string {
 	if rows > 0 {
 		fmt.Fprintf(&b, " The data has %s (people, where a row is one)", countOf(rows, "row", "rows"))
 		if w.task == stats.Binary && d.Validation.Rows > 0 && d.Validation.Positives >= 0 {
-			fmt.Fprintf(&b, ", %s of them %s", percent(float64(d.Validation.Positives)/float64(rows)), w.outcome)
+			fmt.Fprintf(&b, ", %s of them truly so", percent(float64(d.Validation.Positives)/float64(rows)))
 		}
 		b.WriteString(".")
 	}
 	if len(d.Protected) == 0 {
 		return b.String() + " The spec names no protected groups." + personalWords(d)
+	}
+	if text := treated(d); text != "" {
+		return b.String() + " " + text
 	}
 	var columns []string
 	for _, column := range d.Protected[:min(len(d.Protected), mostProtected)] {
@@ -246,7 +248,7 @@ func reasonOf(r gate.Result) string {
 	return r.Estimate.Undefined
 }
 
-// treated says between whom the model's answers differ most, and what was done about it.
+// treated says between whom the model's answers differ most, and what was done about it; empty when no groups were compared.
 func treated(d Dossier) string {
 	w := wordsOf(d.Target)
 	var gaps []string
@@ -254,25 +256,29 @@ func treated(d Dossier) string {
 		for _, division := range e.Divisions {
 			g, ok := division.Gap(fairness.DemographicParityDifference)
 			if ok && g.Defined() && len(division.Columns) == 1 && len(gaps) < mostProtected {
-				gaps = append(gaps, fmt.Sprintf("By %s it says %s most often for %s and least often for %s, %s apart.",
-					division.Name, w.outcome, or(g.Highest, "(empty)"), or(g.Lowest, "(empty)"), points(g.Value)))
+				gaps = append(gaps, fmt.Sprintf("of %s and %s (%s), %s apart", or(g.Highest, "(empty)"), or(g.Lowest, "(empty)"), division.Name, points(g.Value)))
 			}
 		}
 	}
 	if len(gaps) == 0 {
 		return ""
 	}
+	text := opening(w.outcome) + " is said most and least " + strings.Join(gaps, "; ") + "."
 	var done []string
 	if r := d.Reweighing; r != nil {
-		done = append(done, "the rows it learnt from were weighed by "+list(r.Columns))
+		done = append(done, "training rows were weighed by "+list(r.Columns))
 	}
 	if r := d.Thresholds; r != nil {
-		done = append(done, "the groups of "+r.Column+" have thresholds of their own, which the law forbids for some uses")
+		done = append(done, "groups of "+r.Column+" have thresholds of their own, which the law forbids for some uses")
 	}
 	if len(done) == 0 {
-		return strings.Join(gaps, " ") + " Nothing was done about it in training or in the threshold."
+		return text + " Nothing was done about it."
 	}
-	return strings.Join(gaps, " ") + " That is after something was done about it: " + list(done) + "."
+	text += " " + opening(list(done)) + "."
+	if p := d.Fairness.Price; p != nil && p.Cost.Change.Defined() {
+		text += fmt.Sprintf(" This changed accuracy by %s (interval %s).", asPoints.signedFigure(p.Cost.Change), asPoints.interval(p.Cost.Change))
+	}
+	return text
 }
 
 // yes says what happens when every approval is in.
@@ -281,7 +287,7 @@ func yes(d Dossier) string {
 		return "Nobody is asked: the spec refuses a candidate that does not meet its conditions."
 	}
 	var b strings.Builder
-	b.WriteString("With all approvals the candidate is registered as a version of " + d.Model)
+	b.WriteString("With all approvals it is registered as a version of " + d.Model)
 	if d.Champion != nil {
 		fmt.Fprintf(&b, " and takes the place of version %d", d.Champion.Version)
 	} else {
@@ -298,7 +304,7 @@ func yes(d Dossier) string {
 		for _, a := range d.Rollout.Abort {
 			conditions = append(conditions, abortWords(a.Condition))
 		}
-		fmt.Fprintf(&b, " It is taken back by itself unless %s all the while.", list(conditions))
+		fmt.Fprintf(&b, " Taken back by itself unless %s.", list(conditions))
 	}
 	return b.String()
 }
@@ -338,5 +344,5 @@ func no(d Dossier) string {
 	if refused(d) {
 		return "This candidate is not used, and " + stays + "."
 	}
-	return "One rejection, one request for changes, or no answer in time: this candidate is not used, and " + stays + "."
+	return "After a rejection, a request for changes or no answer in time this candidate is not used, and " + stays + "."
 }

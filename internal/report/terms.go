@@ -61,7 +61,11 @@ var terms = map[string]term{
 	fairness.PredictiveEqualityDifference: {"Predictive equality difference", asPoints, -1},
 	fairness.PredictiveEqualityRatio:      {"Predictive equality ratio", asDecimal, 1},
 	fairness.AccuracyDifference:           {"Difference in accuracy", asPoints, -1},
-	fairness.AccuracyRatio:                {"Ratio of accuracies", asDecimal, 1},
+	fairness.TreatmentEqualityDifference:  {"Treatment equality difference", asDecimal, -1},
+
+	fairness.ConditionalDemographicDisparity: {"Conditional demographic disparity", asPoints, -1},
+
+	fairness.AccuracyRatio: {"Ratio of accuracies", asDecimal, 1},
 
 	privacy.MetricKAnonymity:  {"k-anonymity", asCount, 1},
 	privacy.MetricUniqueShare: {"Share of unique rows", asPercent, -1},

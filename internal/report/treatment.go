@@ -17,6 +17,7 @@ type treatment struct {
 	Attributes []attribute
 	Crossings  []crossing
 	Mitigated  *mitigated
+	Unequal    []string // between single cases
 }
 
 type attribute struct {
@@ -28,7 +29,7 @@ type attribute struct {
 }
 
 func treatmentOf(d Dossier, w words) treatment {
-	t := treatment{Crossings: crossingsOf(d), Mitigated: mitigatedOf(d, w)}
+	t := treatment{Crossings: crossingsOf(d), Mitigated: mitigatedOf(d, w), Unequal: append(unequal(d), d.Fairness.Notes...)}
 	if w.task == stats.Binary {
 		if e := d.Fairness.Examination; e != nil {
 			for _, division := range e.Divisions {
@@ -62,12 +63,16 @@ var comparedMetrics = map[stats.Task][]string{
 // model's yes and no, which classes and numbers do not have.
 func comparedGroups(d Dossier, w words) []attribute {
 	var all []attribute
+	gaps := classGaps(d)
+	if w.task == stats.Regression {
+		gaps = numberGaps(d)
+	}
 	for _, part := range byColumn(d.Evaluation.Slices) {
 		column := part[0].Column
 		if !slices.Contains(d.Protected, column) {
 			continue
 		}
-		a := attribute{Title: "By " + column}
+		a := attribute{Title: "By " + column, Gaps: gaps[column]}
 		var sentences []string
 		for _, metric := range comparedMetrics[w.task] {
 			a.Rates = append(a.Rates, metricTable(part, column, metric, d.Evaluation.Overall, w))

@@ -140,6 +140,14 @@ func (w words) gapMeaning(metric string) string {
 		return "The larger of two gaps, in recall and in false positive rate; 0 is equal."
 	case fairness.EqualizedOddsRatio:
 		return "The smaller of two ratios, of recall and of false positive rate; 1 is equal."
+	case fairness.PredictiveParityDifference:
+		return "Highest minus lowest precision; 0 is equal."
+	case fairness.PredictiveEqualityDifference:
+		return "Highest minus lowest false positive rate; 0 is equal."
+	case fairness.TreatmentEqualityDifference:
+		return "Highest minus lowest number of cases missed per false alarm; 0 is equal."
+	case fairness.ConditionalDemographicDisparity:
+		return "Highest minus lowest share of those refused less share of those selected, among people alike in the declared columns; 0 is equal."
 	}
 	return ""
 }

@@ -39,6 +39,16 @@ type GroupShare struct {
 	Share float64 `json:"share" yaml:"share"`
 }
 
+// ReferenceOf is the group that the others of a column are compared with; empty when none is named.
+func (f Fairness) ReferenceOf(column string) string {
+	for _, r := range f.Reference {
+		if r.Column == column {
+			return r.Group
+		}
+	}
+	return ""
+}
+
 // BandsOf are where the bands of a column begin; nil when its values are groups as they are.
 func (f Fairness) BandsOf(column string) []float64 {
 	for _, b := range f.Bands {

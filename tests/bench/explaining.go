@@ -126,7 +126,7 @@ func (b *bench) wideDossier() (report.Dossier, error) {
 	if err != nil {
 		return d, err
 	}
-	d.Fairness = fairness.Report{Examination: &found}
+	d.Fairness.Examination = &found
 	d.Explain, err = b.explained()
 	return d, err
 }
