@@ -133,7 +133,7 @@ func declaredShare(r *fairness.RepresentationReport, group string) (float64, boo
 	return 0, false
 }
 
-// biasShown are the metrics of label bias with a column in the table; the JSON has all.
+// biasShown are the metrics of label bias with a column in the table, that within strata last; the JSON has all.
 var biasShown = []struct {
 	name, head string
 	form       form
@@ -151,12 +151,16 @@ func biasGrid(r fairness.BiasReport, column string) *grid {
 		Caption: "Labels of each group against all others, by " + column, Class: "dense", Note: "Before training. " + r.Note,
 		Head: []cell{{Text: "Group"}},
 	}
-	for _, m := range biasShown {
+	shown := biasShown
+	if !conditioned(r) {
+		shown = shown[:len(shown)-1]
+	}
+	for _, m := range shown {
 		g.Head = append(g.Head, cell{Text: m.head, Number: true})
 	}
 	for _, group := range largest(r.Groups, func(b fairness.GroupBias) int { return b.N }) {
 		row := []cell{{Text: or(group.Group, "(empty)")}}
-		for _, m := range biasShown {
+		for _, m := range shown {
 			e := stats.Estimate{}
 			for _, found := range group.Rest.Metrics {
 				if found.Name == m.name {
@@ -168,6 +172,13 @@ func biasGrid(r fairness.BiasReport, column string) *grid {
 		g.Rows = append(g.Rows, row)
 	}
 	return g
+}
+
+// conditioned reports whether any group was compared within strata.
+func conditioned(r fairness.BiasReport) bool {
+	return slices.ContainsFunc(r.Groups, func(g fairness.GroupBias) bool {
+		return slices.ContainsFunc(g.Rest.Metrics, func(m stats.Metric) bool { return m.Name == fairness.ConditionalDisparity && m.Defined() })
+	})
 }
 
 // missingGrid lists the columns whose values are missing more in one group than in another, and says so in words where there are none.

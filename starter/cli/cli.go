@@ -104,7 +104,7 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 refused by a gate or a reviewer.`,
 		a.runCommand(), a.validateCommand(), a.schemaCommand(),
 		a.listCommand(), a.statusCommand(), a.watchCommand(), a.cancelCommand(), a.dossierCommand(),
 		a.decisionCommand("approve"), a.decisionCommand("reject"), a.decisionCommand("request-changes"),
-		a.gateCommand(), a.testSetsCommand(), a.budgetsCommand(), a.labelsCommand(),
+		a.gateCommand(), a.testSetsCommand(), a.budgetsCommand(), a.fairnessCommand(), a.labelsCommand(),
 		a.modelsCommand(), a.predictCommand(), a.monitorCommand(), a.scheduleCommand(), a.verifyCommand(), a.setupCommand(),
 	)
 	return root
