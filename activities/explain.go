@@ -3,12 +3,14 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/stats"
@@ -105,10 +107,16 @@ func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	found, err := permutation(ctx, p, test, y, explain.Options{
 		Seed: seed, MaxRows: rows, Progress: func(done, total int) { beat.progress(fmt.Sprintf("%d of %d shuffles", done, total)) },
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+		found.Budget = &explain.Budget{Predictions: budget, Used: found.RowsUsed * (1 + features*found.Repeats)}
+	case !refusesRows(ctx, p, test, err):
 		return found, err
+	default:
+		// Shuffling makes rows that nobody has seen, and a model may refuse some. What can do without them is done.
+		found = unmeasured(p.Schema().TaskOf(), test.Rows, err)
+		found.Budget = &explain.Budget{Predictions: budget, Used: rows * (1 + features*explain.DefaultRepeats)}
 	}
-	found.Budget = &explain.Budget{Predictions: budget, Used: found.RowsUsed * (1 + features*found.Repeats)}
 	shown := found.Features[:min(len(found.Features), mostDependence)]
 	for i, f := range shown {
 		beat.progress(fmt.Sprintf("dependence on %d of %d features", i+1, len(shown)))
@@ -155,6 +163,34 @@ func decided(ctx context.Context, p model.Predictor, test *table.Frame, found *e
 	}
 	found.Budget.Used += test.Rows
 	return scores, nil
+}
+
+// refusesRows reports whether a model's server refused the rows it was asked about, or was too slow for them, and still answers about
+// rows as they are. A server that does not is down, and another attempt may find it up.
+func refusesRows(ctx context.Context, p model.Predictor, test *table.Frame, err error) bool {
+	var answer *serve.AnswerError
+	var request *serve.RequestError
+	if !errors.As(err, &answer) && (!errors.As(err, &request) || request.Status == 0 && request.Within == 0) {
+		return false
+	}
+	first := make([]int, min(test.Rows, 10))
+	for i := range first {
+		first[i] = i
+	}
+	_, down := p.Predict(ctx, someRows(test, first))
+	return down == nil
+}
+
+// unmeasured is the report of a model whose importances could not be measured.
+func unmeasured(task stats.Task, rows int, err error) explain.Report {
+	r := explain.Report{
+		Method: "Permutation importance could not be measured.", Rows: rows, Features: []explain.Importance{},
+		Notes: []string{shortened(fmt.Sprintf("What the model relies on was not measured by shuffling: %v.", err))},
+	}
+	if task != stats.Binary {
+		r.Task = task
+	}
+	return r
 }
 
 func surrogate(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, found *explain.Report) error {

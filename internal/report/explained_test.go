@@ -174,6 +174,13 @@ func TestPartsOfAnswersAreShownWhenTheyAreExactEnough(t *testing.T) {
 	require.NotContains(t, section(t, parse(t, rendered(t, d)), "reliance"), "4,711")
 }
 
+func TestModelThatCouldNotBeShuffledIsExplainedOtherwise(t *testing.T) {
+	d := loan(t)
+	attributions(&d)
+	d.Explain.Features, d.Explain.Notes = nil, []string{"What the model relies on was not measured by shuffling: it refused."}
+	says(t, d, "reliance", "It was not measured how much worse the model does without a column.", "How far a column moves the answers", "it refused")
+}
+
 func TestRefusedCandidateAsksNothingOfAnyone(t *testing.T) {
 	d := loan(t)
 	says(t, d, "ask", "Not met, and put to you all the same: Recall where sex is female", "--dossier sha256:")

@@ -87,14 +87,14 @@ func priceInWords(p *mitigation.Priced, w words) string {
 
 func priceGrid(p *mitigation.Priced) *grid {
 	c := p.Cost
-	g := &grid{Caption: "What it costs and gains", Head: []cell{{Text: "Figure"}, {Text: "Without", Number: true}, {Text: "With", Number: true}, {Text: "Change", Number: true}}}
+	g := &grid{Caption: "What it costs and gains", Head: []cell{{Text: "Figure and its change"}, {Text: "Without", Number: true}, {Text: "With", Number: true}}}
 	row := func(name string, form, change form, before, after, by stats.Estimate) {
-		changed := cell{Text: "", Number: true}
+		what := cell{Text: name}
 		if by.Defined() {
-			changed = cell{Text: change.signedFigure(by), Note: change.interval(by), Number: true}
+			what.Note = fmt.Sprintf("%s (%s)", change.signedFigure(by), change.interval(by))
 		}
 		g.Rows = append(g.Rows, []cell{
-			{Text: name}, {Text: form.figure(before), Note: form.interval(before), Number: true}, {Text: form.figure(after), Note: form.interval(after), Number: true}, changed,
+			what, {Text: form.figure(before), Note: form.interval(before), Number: true}, {Text: form.figure(after), Note: form.interval(after), Number: true},
 		})
 	}
 	row("Accuracy", asPercent, asPoints, c.Before.Accuracy, c.After.Accuracy, c.Change)

@@ -28,7 +28,12 @@ const mostFeatures = 20
 
 func relianceOf(d Dossier) reliance {
 	if len(d.Explain.Features) == 0 {
-		return reliance{Lead: "It was not measured what the model relies on."}
+		r := reliance{Lead: "It was not measured what the model relies on.", Attributed: attributedOf(d, wordsOf(d.Target)), StandIn: standInOf(d), Otherwise: otherwise(d)}
+		if d.Explain.Shapley != nil {
+			r.Lead = "It was not measured how much worse the model does without a column."
+		}
+		r.Asking = asking(d)
+		return r
 	}
 	r := reliance{
 		Lead: fmt.Sprintf("Each column was shuffled among the cases in turn. The more the %s %s without a column, the more the model relies on it. "+
