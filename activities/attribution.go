@@ -35,8 +35,8 @@ type attribution struct {
 	fast  bool   // the model is looked into and need not be asked
 }
 
-// attribute needs the scores of all test rows, nil when they are not known.
-func attribute(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, y, scores []float64, found *explain.Report) error {
+// attribute needs to know how far the scores of all test rows lie above their thresholds; nil when that is not known.
+func attribute(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, y, margin []float64, found *explain.Report) error {
 	a := attribution{s: s, p: p, test: test, found: found, fast: explain.LogisticOf(p) != nil}
 	if p.Schema().TaskOf() == stats.Multiclass {
 		a.class = mostFrequent(p.Schema().Classes, y)
@@ -50,7 +50,7 @@ func attribute(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	if err := a.again(ctx); err != nil {
 		return err
 	}
-	return a.single(ctx, scores)
+	return a.single(ctx, margin)
 }
 
 // options are for at most most rows out of a share of the budget; ok is false when it does not suffice for leastAttributed, or for
@@ -118,23 +118,15 @@ func (a attribution) again(ctx context.Context) error {
 }
 
 // single explains the rows that the spec names, and those next to the threshold.
-func (a attribution) single(ctx context.Context, scores []float64) error {
+func (a attribution) single(ctx context.Context, margin []float64) error {
 	rows, missing := a.named()
 	if len(missing) > 0 {
 		a.note("Rows named by the spec that are no labelled test rows, and not explained: %s", numbered(missing))
 	}
 	local := explain.LocalOptions{}
-	switch {
-	case a.p.Schema().TaskOf() != stats.Binary || scores == nil:
-	case a.s.Mitigation.Thresholds != nil:
-		a.note("Rows next to the threshold were not explained: thresholds differ by group")
-	default:
-		cut := threshold(a.s)
-		local.Threshold = &cut
-		for _, i := range explain.Borderline(scores, cut, mostBorderline) {
-			if !slices.Contains(rows, i) {
-				rows = append(rows, i)
-			}
+	for _, i := range explain.Borderline(margin, 0, mostBorderline) {
+		if !slices.Contains(rows, i) {
+			rows = append(rows, i)
 		}
 	}
 	if len(rows) == 0 {
@@ -158,7 +150,12 @@ func (a attribution) single(ctx context.Context, scores []float64) error {
 		return a.leftOut(ctx, err)
 	}
 	for i := range explained.Rows {
-		explained.Rows[i].Row = rowNumber(a.test, explained.Rows[i].Row)
+		row := &explained.Rows[i]
+		if margin != nil {
+			reached := margin[row.Row] >= 0
+			row.AtLeast = &reached
+		}
+		row.Row = rowNumber(a.test, row.Row)
 	}
 	for i, row := range explained.LeftOut {
 		explained.LeftOut[i] = rowNumber(a.test, row)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/explain"
+	"github.com/assay-ml/assay/internal/mitigation"
 	"github.com/assay-ml/assay/internal/model"
 	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
@@ -33,8 +34,8 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 		Explain    spec.Explain `json:"explain,omitzero"`
 		Protected  []string     `json:"protected"`
 		Threshold  *float64     `json:"threshold,omitempty"`
-		Thresholds bool         `json:"thresholds,omitempty"` // differ by group
-	}{in.Prepared, in.Model, s.Data.Target, s.Data.Split.Seed, in.Labels, s.Explain, s.Data.Protected, s.Evaluate.Threshold, s.Mitigation.Thresholds != nil}
+		Thresholds artifact.Ref `json:"thresholds,omitzero"` // by group
+	}{in.Prepared, in.Model, s.Data.Target, s.Data.Split.Seed, in.Labels, s.Explain, s.Data.Protected, s.Evaluate.Threshold, in.Thresholds}
 	explained, err := stored(ctx, a.Store, stage.Explain, versionExplain, params, func() (stage.Audited, error) {
 		stop := attend(ctx)
 		test, y, err := a.labelledTest(ctx, s, in)
@@ -42,9 +43,13 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 		if err != nil {
 			return stage.Audited{}, err
 		}
+		cuts, err := a.ownCuts(ctx, s, in, test)
+		if err != nil {
+			return stage.Audited{}, err
+		}
 		var found explain.Report
 		used, err := a.asking(ctx, in.Model, func(p model.Predictor) (err error) {
-			found, err = explained(ctx, s, p, test, y)
+			found, err = explained(ctx, s, p, test, y, cuts)
 			return err
 		})
 		if err != nil {
@@ -94,8 +99,8 @@ const (
 )
 
 // explained asks the model within the spec's budget. The importances come first, since the other parts rest on them; a part for
-// which nothing is left is left out and named.
-func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, y []float64) (explain.Report, error) {
+// which nothing is left is left out and named. cuts are the rows' thresholds where groups have their own, otherwise nil.
+func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, y, cuts []float64) (explain.Report, error) {
 	beat := newBeat(ctx)
 	budget, features := s.Explain.MostPredictions(), len(p.Schema().Features)
 	seed := uint64(s.Data.Split.Seed)
@@ -145,11 +150,11 @@ func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	if err != nil {
 		return found, err
 	}
-	if err := attribute(ctx, s, p, test, y, scores, &found); err != nil {
+	if err := attribute(ctx, s, p, test, y, margins(s, scores, cuts), &found); err != nil {
 		return found, err
 	}
 	beat.progress("what would have to change")
-	return found, counterfactuals(ctx, s, p, test, scores, &found)
+	return found, counterfactuals(ctx, s, p, test, scores, cuts, &found)
 }
 
 // decided are the scores of all test rows of a model of two classes; nil for another, and where the budget does not suffice.
@@ -204,6 +209,9 @@ func surrogate(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 		found.Notes = append(found.Notes, shortened(fmt.Sprintf("Not done: %v.", err)))
 	default:
 		found.Surrogate, found.Budget.Used = &tree, found.Budget.Used+tree.Predictions
+		if s.Mitigation.Thresholds != nil {
+			found.Notes = append(found.Notes, fmt.Sprintf("The tree's decisions are those at the threshold %.15g for all; groups have their own.", threshold(s)))
+		}
 	}
 	return nil
 }
@@ -225,32 +233,77 @@ func rowNumber(test *table.Frame, i int) int {
 	return int(c.Numbers[i])
 }
 
+// ownCuts are the thresholds of the rows by their group; nil where all have one.
+func (a *Audit) ownCuts(ctx context.Context, s *spec.Spec, in stage.AuditInput, test *table.Frame) ([]float64, error) {
+	if in.Thresholds.IsZero() {
+		return nil, nil
+	}
+	var rule mitigation.Rule
+	if err := artifact.ReadJSON(ctx, a.Store, in.Thresholds, &rule); err != nil {
+		return nil, err
+	}
+	var parts table.Prepared
+	if err := artifact.ReadJSON(ctx, a.Store, in.Prepared, &parts); err != nil {
+		return nil, err
+	}
+	f, err := table.ReadFrame(ctx, a.Store, parts.Test, append(groupsWanted(s, []string{rule.Column}), table.Wanted{Name: columnRow, Kind: table.Numeric}), a.Limits)
+	if err != nil {
+		return nil, err
+	}
+	// The test rows here are those with a label, which may be fewer.
+	cut := map[int]float64{}
+	for i, c := range cuts(rule, texts(&grouped(s, f.Columns[:1], f.Rows)[0], f.Rows)) {
+		cut[rowNumber(f, i)] = c
+	}
+	out := make([]float64, test.Rows)
+	for i := range out {
+		out[i] = cut[rowNumber(test, i)]
+	}
+	return out, nil
+}
+
+// cutOf is the score from which row i is predicted positive.
+func cutOf(s *spec.Spec, cuts []float64, i int) float64 {
+	if cuts != nil {
+		return cuts[i]
+	}
+	return threshold(s)
+}
+
+// margins are how far scores lie above the row's threshold; nil without scores.
+func margins(s *spec.Spec, scores, cuts []float64) []float64 {
+	var out []float64
+	for i, score := range scores {
+		out = append(out, score-cutOf(s, cuts, i))
+	}
+	return out
+}
+
 // counterfactuals asks what would have to change for the rows that just miss the positive answer.
-func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, scores []float64, found *explain.Report) error {
-	switch {
-	case p.Schema().TaskOf() != stats.Binary:
+func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test *table.Frame, scores, cuts []float64, found *explain.Report) error {
+	if p.Schema().TaskOf() != stats.Binary {
 		found.Notes = append(found.Notes, "What would have to change for another answer was not asked: it is for a target of two values.")
 		return nil
-	case s.Mitigation.Thresholds != nil:
-		found.Notes = append(found.Notes, "What would have to change for another answer was not asked: thresholds differ by group.")
-		return nil
 	}
+	margin := margins(s, scores, cuts)
 	var short []int
-	for i, score := range scores {
-		if score < threshold(s) {
+	for i := range margin {
+		if margin[i] < 0 {
 			short = append(short, i)
 		}
 	}
-	slices.SortStableFunc(short, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	slices.SortStableFunc(short, func(a, b int) int { return cmp.Compare(margin[b], margin[a]) })
 	short = short[:min(len(short), mostCounterfactuals)]
 	left := found.Budget.Predictions - found.Budget.Used
 	if len(short) == 0 || left < len(short) {
 		found.Notes = append(found.Notes, "What would have to change for another answer was not asked: no row misses the positive answer, or no predictions were left.")
 		return nil
 	}
-	asked, err := explain.Counterfactuals(ctx, p, test, short, explain.CounterfactualGoal{Threshold: threshold(s)}, explain.CounterfactualOptions{
-		Rules: changeRules(s, p.Schema()), MaxPredictions: left,
-	})
+	goal := explain.CounterfactualGoal{Threshold: threshold(s)}
+	if cuts != nil {
+		goal.Thresholds = at(cuts, short)
+	}
+	asked, err := explain.Counterfactuals(ctx, p, test, short, goal, explain.CounterfactualOptions{Rules: changeRules(s, p.Schema()), MaxPredictions: left})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

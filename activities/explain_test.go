@@ -39,7 +39,7 @@ func (m touchy) Predict(_ context.Context, f *table.Frame) ([]float64, error) {
 }
 
 // explainedBy runs the explanation of a model within an activity.
-func explainedBy(t *testing.T, m touchy) (explain.Report, error) {
+func explainedBy(t *testing.T, m touchy, cuts ...float64) (explain.Report, error) {
 	t.Helper()
 	threshold := 0.5
 	s := &spec.Spec{}
@@ -60,7 +60,7 @@ func explainedBy(t *testing.T, m touchy) (explain.Report, error) {
 	suite := testsuite.WorkflowTestSuite{}
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivity(func(ctx context.Context) error {
-		found, failed = explained(ctx, s, m, test, y)
+		found, failed = explained(ctx, s, m, test, y, cuts)
 		return nil
 	})
 	_, err := env.ExecuteActivity("func1")
@@ -85,6 +85,27 @@ func TestAnswersAreDividedAmongColumnsAndSingleRowsExplained(t *testing.T) {
 		}
 	}
 	require.LessOrEqual(t, found.Budget.Used, found.Budget.Predictions)
+}
+
+func TestRowsAreExplainedByTheThresholdOfTheirGroup(t *testing.T) {
+	cuts := make([]float64, 120)
+	for i := range cuts {
+		cuts[i] = []float64{0.3, 0.8}[i%2]
+	}
+	found, err := explainedBy(t, touchy{func(*table.Frame) error { return nil }}, cuts...)
+	require.NoError(t, err)
+	own := func(row int) float64 { return cuts[row-1] }
+	for _, r := range found.Local.Rows[1:] {
+		require.InDelta(t, own(r.Row), r.Score, 0.1, "next to its own threshold")
+		require.Equal(t, r.Score >= own(r.Row), *r.AtLeast)
+	}
+	require.NotEmpty(t, found.Counterfactuals.Results)
+	for _, r := range found.Counterfactuals.Results {
+		require.Less(t, r.Before, own(r.Row))
+		for _, c := range r.Counterfactuals {
+			require.GreaterOrEqual(t, c.After, own(r.Row))
+		}
+	}
 }
 
 func TestModelThatRefusesSomeRowsIsExplainedAsFarAsItAnswers(t *testing.T) {

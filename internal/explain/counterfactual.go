@@ -19,10 +19,13 @@ const (
 
 // CounterfactualGoal is what an answer should become.
 type CounterfactualGoal struct {
-	Threshold float64  `json:"threshold"`          // binary: a row at or above it should fall below, any other should reach it
-	Class     string   `json:"class,omitempty"`    // multiclass: should become the most probable class
-	AtLeast   *float64 `json:"at_least,omitempty"` // regression: exactly one of the two
-	AtMost    *float64 `json:"at_most,omitempty"`
+	Threshold float64 `json:"threshold"` // binary: a row at or above it should fall below, any other should reach it
+	// Thresholds are binary too: one for each row that is asked about, in their order, where rows do not have the same; nil: Threshold.
+	Thresholds []float64 `json:"thresholds,omitempty"`
+
+	Class   string   `json:"class,omitempty"`    // multiclass: should become the most probable class
+	AtLeast *float64 `json:"at_least,omitempty"` // regression: exactly one of the two
+	AtMost  *float64 `json:"at_most,omitempty"`
 }
 
 // ColumnRule says how a column may change. Whatever it allows, a number stays between the least and the greatest that occur,
@@ -138,8 +141,13 @@ func counterfactuals(ctx context.Context, p model.Predictor, f *table.Frame, row
 	if opt.MaxPredictions < len(rows) {
 		return CounterfactualReport{}, fmt.Errorf("at most %d predictions for %d rows; expected at least one a row: allow more or name fewer rows", opt.MaxPredictions, len(rows))
 	}
-	if err := goal.check(p.Schema()); err != nil {
-		return CounterfactualReport{}, err
+	if goal.Thresholds != nil && len(goal.Thresholds) != len(rows) {
+		return CounterfactualReport{}, fmt.Errorf("the goal has %d thresholds for %d rows; expected one a row, or none", len(goal.Thresholds), len(rows))
+	}
+	for i := range rows {
+		if err := goal.of(i).check(p.Schema()); err != nil {
+			return CounterfactualReport{}, err
+		}
 	}
 	freedoms, err := freedomsOf(f, opt.Rules)
 	if err != nil {
@@ -154,7 +162,7 @@ func counterfactuals(ctx context.Context, p model.Predictor, f *table.Frame, row
 	for i, row := range rows {
 		s := &search{
 			ask: ask, frame: f, row: row, freedoms: freedoms, opt: opt,
-			aim: goal.aim(p.Schema(), before[i*ask.width:(i+1)*ask.width]),
+			aim: goal.of(i).aim(p.Schema(), before[i*ask.width:(i+1)*ask.width]),
 		}
 		// Every row has had one prediction already.
 		s.left = min(opt.MaxPredictionsPerRow-1, opt.MaxPredictions-ask.asked)

@@ -46,8 +46,18 @@ func (g CounterfactualGoal) check(s model.Schema) error {
 	return nil
 }
 
+// of is the goal of the row that is asked about at place i.
+func (g CounterfactualGoal) of(i int) CounterfactualGoal {
+	if g.Thresholds != nil {
+		g.Threshold = g.Thresholds[i]
+	}
+	return g
+}
+
 func (g CounterfactualGoal) words(s model.Schema) string {
 	switch {
+	case s.TaskOf() == stats.Binary && g.Thresholds != nil:
+		return "the score is on the other side of the row's own threshold"
 	case s.TaskOf() == stats.Multiclass:
 		return fmt.Sprintf("%s is most probable", g.Class)
 	case s.TaskOf() == stats.Regression && g.AtLeast != nil:

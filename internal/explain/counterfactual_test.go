@@ -115,6 +115,22 @@ func TestTheLeastChangeIsFound(t *testing.T) {
 }
 
 // Neither column alone is enough, nor are any two of three.
+func TestEachRowCanHaveAThresholdOfItsOwn(t *testing.T) {
+	p := answering{of: func(x person) []float64 { return []float64{x.income / 1e6} }}
+	f := applicants(60)
+	rows := []int{3, 4}
+	scores, err := p.Predict(t.Context(), f)
+	require.NoError(t, err)
+	thresholds := []float64{scores[3] + 1e-9, scores[4] - 1e-9}
+	r, err := Counterfactuals(t.Context(), p, f, rows, CounterfactualGoal{Thresholds: thresholds}, CounterfactualOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "the score is on the other side of the row's own threshold", r.Goal)
+	require.GreaterOrEqual(t, r.Results[0].Counterfactuals[0].After, thresholds[0], "just below its own: it has to rise")
+	require.Less(t, r.Results[1].Counterfactuals[0].After, thresholds[1], "just above its own: it has to fall")
+	_, err = Counterfactuals(t.Context(), p, f, rows, CounterfactualGoal{Thresholds: thresholds[:1]}, CounterfactualOptions{})
+	require.ErrorContains(t, err, "1 thresholds for 2 rows")
+}
+
 func TestSeveralColumnsWhereOneIsNotEnough(t *testing.T) {
 	f := applicants(200)
 	f.Columns[0].Numbers[1], f.Columns[1].Numbers[1], f.Columns[3].Codes[1] = 25, 500, 0
