@@ -221,16 +221,33 @@ func (d *Data) checkBands(ctx context.Context, s *spec.Spec, parts table.Prepare
 		return err
 	}
 	for _, name := range s.Data.Protected {
-		banded, c := s.Fairness.BandsOf(name) != nil, profile.Column(name)
+		banded, kind, distinct := s.Fairness.BandsOf(name) != nil, table.Categorical, int64(0)
+		if c := profile.Column(name); c != nil {
+			kind, distinct = c.Kind, c.Distinct
+		} else if kind, distinct, err = d.excluded(ctx, parts, name); err != nil {
+			return err
+		}
 		switch {
-		case c == nil: // excluded from the features, which the profile is of
-		case banded && c.Kind != table.Numeric:
+		case banded && kind != table.Numeric:
 			return fmt.Errorf("fairness.bands names the column %q, which holds no numbers; leave its bands out: its values are groups as they are", name)
-		case !banded && c.Kind == table.Numeric && c.Distinct > mostNumbers:
-			return fmt.Errorf("data.protected names the column %q, which has %d different numbers; say where its groups begin, as in fairness.bands: [{column: %s, from: [25, 45, 65]}]", name, c.Distinct, name)
+		case !banded && kind == table.Numeric && distinct > mostNumbers:
+			return fmt.Errorf("data.protected names the column %q, which has %d different numbers; say where its groups begin, as in fairness.bands: [{column: %s, from: [25, 45, 65]}]", name, distinct, name)
 		}
 	}
 	return nil
+}
+
+// excluded looks at a column that the model does not see, and which the profile therefore does not describe.
+func (d *Data) excluded(ctx context.Context, parts table.Prepared, name string) (table.Kind, int64, error) {
+	f, err := table.ReadFrame(ctx, d.Store, parts.Train, []table.Wanted{{Name: name, Kind: table.Categorical}}, d.Limits)
+	if err != nil {
+		return "", 0, err
+	}
+	distinct := int64(len(f.Columns[0].Levels))
+	if _, err := table.ReadFrame(ctx, d.Store, parts.Train, []table.Wanted{{Name: name, Kind: table.Numeric}}, d.Limits); err != nil {
+		return table.Categorical, distinct, ctx.Err() // the same column could be read as text, so that it holds no numbers
+	}
+	return table.Numeric, distinct, nil
 }
 
 // uncounted refuses test rows that are counted, or were, when the spec leaves the counting out: what was measured on them would

@@ -61,6 +61,7 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"rollout:", "privacy: {quasi_identifiers: [age], sensitive: [age]}\nrollout:", `privacy.sensitive[0]: found "age", which is a quasi-identifier too`},
 		{"rollout:", "privacy: {budget: {dataset: d, epsilon: 1, delta: 1e-6}}\nrollout:", `privacy.budget: found a budget without train.private`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 0, delta: 1e-6}", `train.private.epsilon: found the number 0; expected a number above 0`},
+		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1e-6}\nprivacy: {budget: {dataset: d, epsilon: 0, delta: 1e-6}}", `privacy.budget.epsilon: found the number 0; expected a number above 0`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1}", `train.private.delta: found the number 1; expected a number above 0 and at most 0.1`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 1, delta: 1e-6}\nmitigation: {reweighing: [sex]}", `train.private: found it with weighted rows`},
 		{"trainer: logistic", "trainer: logistic\n  private: {epsilon: 3, delta: 1e-6}\nprivacy: {budget: {dataset: d, epsilon: 1, delta: 1e-6}}", `train.private.epsilon: found epsilon 3 above the budget's 1`},

@@ -36,7 +36,7 @@ func (d *decoder) checkPrivacy(s *Spec) {
 		d.complain(path, "found it beside a sweep", "leave one out: every trial would cost privacy")
 	case s.Data.Weight != "" || len(s.Mitigation.Reweighing) > 0:
 		d.complain(path, "found it with weighted rows", "leave data.weight and mitigation.reweighing out: a weight lets a row count for more than privacy allows")
-	case s.Privacy.Budget != nil && p.Epsilon > s.Privacy.Budget.Epsilon && p.Delta >= s.Privacy.Budget.Delta:
+	case s.Privacy.Budget != nil && s.Privacy.Budget.Epsilon > 0 && p.Epsilon > s.Privacy.Budget.Epsilon && p.Delta >= s.Privacy.Budget.Delta:
 		d.complain(path+".epsilon", fmt.Sprintf("found epsilon %.15g above the budget's %.15g", p.Epsilon, s.Privacy.Budget.Epsilon), "expected at most that")
 	}
 }
