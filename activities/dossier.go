@@ -124,9 +124,11 @@ func (a *Audit) dossier(ctx context.Context, in stage.DossierInput) (report.Doss
 	}
 	d.Refs = report.Names(evidenceRefs(e))
 	champion, unchanged, err := unchangedFrom(ctx, a.Store, e.Model, e.ModelArtifact)
-	if champion > 0 {
-		d.Champion = &report.Champion{Version: champion}
+	if err != nil || champion == 0 {
+		return d, unchanged, err
 	}
+	d.Champion = &report.Champion{Version: champion}
+	d.Drift, err = a.drifted(ctx, s, snapshot, d.Prepared, e.Model, champion)
 	return d, unchanged, err
 }
 

@@ -34,6 +34,15 @@ type level struct {
 // compared divides both samples' present values into the cells that are compared one by one, and everything else.
 // Which values have a cell depends on their rows in both samples together, never on the difference, so that the tests keep their level.
 func compared(ref names, cur []counted) (cells []cell, others cell) {
+	levels, others := comparedLevels(ref, cur)
+	for _, l := range levels {
+		cells = append(cells, l.cell)
+	}
+	return cells, others
+}
+
+// comparedLevels is compared with the values that the cells are of, the most frequent first.
+func comparedLevels(ref names, cur []counted) (levels []level, others cell) {
 	floor := listedForSure(ref)
 	others.ref = ref.other
 	var candidates []level
@@ -49,13 +58,13 @@ func compared(ref names, cur []counted) (cells []cell, others cell) {
 	m, n := others.ref, others.cur
 	smaller := float64(min(m, n)) / float64(m+n)
 	for _, l := range candidates {
-		if len(cells) == mostCells || float64(l.total())*smaller < expectedAtLeast {
+		if len(levels) == mostCells || float64(l.total())*smaller < expectedAtLeast {
 			break
 		}
-		cells = append(cells, l.cell)
+		levels = append(levels, l)
 		others.ref, others.cur = others.ref-l.ref, others.cur-l.cur
 	}
-	return cells, others
+	return levels, others
 }
 
 // listedForSure is the number of reference rows from which on a value's being listed cannot have been luck. A list of the most

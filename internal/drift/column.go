@@ -8,11 +8,8 @@ import (
 
 // compare runs the tests of one column. rows is the number of current rows.
 func compare(ref columnReference, cur *table.Column, rows int) (Column, error) {
-	if cur.Kind != ref.kind {
-		return Column{}, fmt.Errorf("the reference is %s and the current data is %s; expected the same kind in both", ref.kind, cur.Kind)
-	}
-	if len(cur.Numbers)+len(cur.Codes) != rows {
-		return Column{}, fmt.Errorf("it has %d values and the table has %d rows; expected one value per row", len(cur.Numbers)+len(cur.Codes), rows)
+	if err := ref.fits(cur, rows); err != nil {
+		return Column{}, err
 	}
 	c := Column{Name: ref.name, Kind: ref.kind, PValue: 1, AdjustedP: 1}
 	if ref.kind == table.Numeric {
@@ -25,6 +22,17 @@ func compare(ref columnReference, cur *table.Column, rows int) (Column, error) {
 	}
 	c.categorical(ref, counts, int64(rows))
 	return c, nil
+}
+
+// fits reports why a current column cannot be compared.
+func (ref columnReference) fits(cur *table.Column, rows int) error {
+	if cur.Kind != ref.kind {
+		return fmt.Errorf("the reference is %s and the current data is %s; expected the same kind in both", ref.kind, cur.Kind)
+	}
+	if len(cur.Numbers)+len(cur.Codes) != rows {
+		return fmt.Errorf("it has %d values and the table has %d rows; expected one value per row", len(cur.Numbers)+len(cur.Codes), rows)
+	}
+	return nil
 }
 
 func (c *Column) numeric(ref columnReference, cur *table.Column) {

@@ -230,6 +230,7 @@ func (r *Report) correct() {
 		c := &r.Columns[i]
 		if c.detectable != nil {
 			c.DetectableEffect = c.detectable(r.Alpha / float64(r.Tests))
+			c.detectable = nil // a report holds findings only
 		}
 		if c.Drifted {
 			r.Drifted, r.Verdict = true, Drift

@@ -18,10 +18,11 @@ type dataSection struct {
 	Checks *grid
 	Groups []barTable
 	People []peopleSection
+	Drift  *driftSection
 }
 
 func dataOf(d Dossier) dataSection {
-	s := dataSection{Lead: dataLead(d.Validation.Results), Facts: dataFacts(d), Checks: checkGrid(d.Validation.Results)}
+	s := dataSection{Lead: dataLead(d.Validation.Results), Facts: dataFacts(d), Checks: checkGrid(d.Validation.Results), Drift: driftOf(d)}
 	if d.Labels != nil {
 		s.Facts = append(s.Facts, fact{Term: "Labels", Detail: labelsGiven(*d.Labels)})
 	}

@@ -58,6 +58,7 @@ type Dossier struct {
 	Failing    string                 `json:"failing,omitempty"`    // what a candidate meets that fails the gate, see spec.Gates; empty is spec.FailingRefused
 	TestSet    *TestSetUse            `json:"test_set,omitempty"`   // nil: uses of the test set are not counted
 	Champion   *Champion              `json:"champion,omitempty"`   // nil: no version serves
+	Drift      *Drift                 `json:"drift,omitempty"`      // nil: no version serves
 	Reweighing *mitigation.Reweighing `json:"reweighing,omitempty"` // nil: training rows were not weighed for fairness
 	Thresholds *mitigation.Rule       `json:"thresholds,omitempty"` // nil: one threshold for all
 	Review     spec.Review            `json:"review"`

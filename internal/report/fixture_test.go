@@ -159,7 +159,7 @@ func freshRival(t *testing.T) Dossier {
 	d, p := freshLoan(t), rivalPredictions()
 	e, err := evaluation.Evaluate(p, evaluation.Options{Seed: 7, Replicates: stats.MinReplicates})
 	require.NoError(t, err)
-	d.Champion, d.Comparison = &Champion{Version: 3}, e.Comparison
+	d.Champion, d.Comparison, d.Drift = &Champion{Version: 3}, e.Comparison, drifted(t)
 	d.Rollout = spec.Rollout{
 		Target: "gateway", Canary: []spec.CanaryStep{{Traffic: 5, Hold: spec.Duration(time.Hour)}, {Traffic: 50, Hold: spec.Duration(24 * time.Hour)}},
 		Abort: []spec.Abort{{Condition: "error_rate < 0.01"}},

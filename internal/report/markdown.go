@@ -58,6 +58,7 @@ func markdownOf(p page) []byte {
 				w.bars(&g)
 			}
 			w.people(p.Data.People)
+			w.drift(p.Data.Drift)
 		case "privacy":
 			w.paragraph(p.Privacy.Lead)
 			w.paragraph(p.Privacy.Paragraphs...)
@@ -245,6 +246,19 @@ func (w *markdown) people(all []peopleSection) {
 		w.grid(s.Missing)
 		w.grid(s.Labels)
 		w.paragraph(s.Notes...)
+	}
+}
+
+func (w *markdown) drift(s *driftSection) {
+	if s == nil {
+		return
+	}
+	w.heading(3, s.Title)
+	w.paragraph(s.Lead)
+	w.paragraph(s.Paragraphs...)
+	w.bars(s.Changes)
+	for i := range s.Shapes {
+		w.bars(&s.Shapes[i])
 	}
 }
 

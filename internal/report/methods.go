@@ -171,6 +171,7 @@ func sectionMethods(d Dossier) []methodNote {
 			"L. Sweeney: k-anonymity: a model for protecting privacy. International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10, 2002."})
 	}
 	notes = append(notes, personalMethods(d)...)
+	notes = append(notes, driftMethods(d)...)
 	if d.Fairness.Examination != nil {
 		notes = append(notes, methodNote{"Gaps between groups", "Compare how often groups are selected, and how often each is recognised rightly.",
 			"M. Hardt, E. Price and N. Srebro: Equality of opportunity in supervised learning. NeurIPS, 2016; S. Barocas, M. Hardt and A. Narayanan: Fairness and machine learning, chapter 3. MIT Press, 2023."})

@@ -84,7 +84,7 @@ func unmeasured(d Dossier) Dossier {
 		Format: d.Format, Model: d.Model, Lifecycle: d.Lifecycle, Purpose: d.Purpose, Owner: d.Owner, Requester: d.Requester,
 		Trigger: d.Trigger, Created: d.Created, Spec: d.Spec, Target: d.Target, Protected: d.Protected, Data: d.Data,
 		Validation: d.Validation, Prepared: d.Prepared, Training: d.Training, Curves: d.Curves, Sweep: d.Sweep, Usage: d.Usage,
-		Privacy: unattacked(d.Privacy), Champion: d.Champion, Reweighing: d.Reweighing, Thresholds: d.Thresholds, Review: d.Review, Rollout: d.Rollout,
+		Privacy: unattacked(d.Privacy), Champion: d.Champion, Drift: d.Drift, Reweighing: d.Reweighing, Thresholds: d.Thresholds, Review: d.Review, Rollout: d.Rollout,
 		Refs: slices.DeleteFunc(slices.Clone(d.Refs), func(r NamedRef) bool { return slices.Contains(measuredRefs, r.Name) }),
 	}
 }

@@ -22,14 +22,27 @@ type Wanted struct {
 // ReadFrame reads columns of a stored Parquet table into memory, in the order asked, with the rows in the order stored.
 // Levels are the distinct values in these rows, sorted byte by byte.
 func ReadFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, columns []Wanted, lim Limits) (*Frame, error) {
-	f, err := readFrame(ctx, store, ref, columns, lim)
+	f, err := readFrame(ctx, store, ref, columns, SampleWish{}, lim)
 	if err != nil {
 		return nil, fmt.Errorf("read table %s: %w", ref.Digest.Short(), err)
 	}
 	return f, nil
 }
 
-func readFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, columns []Wanted, lim Limits) (*Frame, error) {
+// DrawFrame is ReadFrame of at most so many rows, drawn without replacement as ReadSample draws them. rows must be at least 1.
+func DrawFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, columns []Wanted, rows int, seed int64, lim Limits) (*Frame, error) {
+	if rows < 1 {
+		return nil, fmt.Errorf("draw rows of table %s: %d are asked for; expected at least 1", ref.Digest.Short(), rows)
+	}
+	f, err := readFrame(ctx, store, ref, columns, SampleWish{Rows: rows, Seed: seed}, lim)
+	if err != nil {
+		return nil, fmt.Errorf("draw rows of table %s: %w", ref.Digest.Short(), err)
+	}
+	return f, nil
+}
+
+// readFrame reads all rows when the wish is for none.
+func readFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, columns []Wanted, wish SampleWish, lim Limits) (*Frame, error) {
 	path, release, err := store.Local(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -59,6 +72,11 @@ func readFrame(ctx context.Context, store artifact.Store, ref artifact.Ref, colu
 	}
 	if len(columns) == 0 {
 		expressions = append(expressions, "0")
+	}
+	if wish.Rows > 0 && len(columns) > 0 {
+		if path, err = s.fewer(ctx, path, columns, wish); err != nil {
+			return nil, readable(ctx, err)
+		}
 	}
 	f := &Frame{Columns: make([]Column, len(columns))}
 	f.Rows, err = s.scan(ctx, "SELECT "+strings.Join(expressions, ", ")+" FROM "+parquet(path), builders)

@@ -97,6 +97,19 @@ func (s *session) drawn(ctx context.Context, path string, columns []ColumnInfo, 
 	return drawn, s.writeParquet(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE file_row_number IN (%s) ORDER BY file_row_number", idents(namesIn(columns)), whole, numbers), drawn)
 }
 
+// fewer is a file with the wanted columns of at most as many rows as wished: the file itself when it has no more.
+func (s *session) fewer(ctx context.Context, path string, columns []Wanted, wish SampleWish) (string, error) {
+	var rows int64
+	if err := s.row(ctx, "SELECT count(*) FROM "+parquet(path), &rows); err != nil || rows <= int64(wish.Rows) {
+		return path, err
+	}
+	infos := make([]ColumnInfo, len(columns))
+	for i, w := range columns {
+		infos[i].Name = w.Name
+	}
+	return s.drawn(ctx, path, infos, wish)
+}
+
 // largeIntegers are the columns of whole numbers, some of which a float64 could not hold exactly.
 func (s *session) largeIntegers(ctx context.Context, path string, columns []ColumnInfo) ([]string, error) {
 	var names, greatest []string

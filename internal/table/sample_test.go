@@ -41,3 +41,32 @@ func TestASampleIsDrawnBySeedInTheOrderStored(t *testing.T) {
 	_, err = ReadSample(t.Context(), store, snap, SampleWish{Transform: "select nothing from data", Rows: 1}, small)
 	require.ErrorContains(t, err, "nothing")
 }
+
+func TestAStoredPartIsDrawnBySeedInTheOrderStored(t *testing.T) {
+	store := newStore(t)
+	var b strings.Builder
+	b.WriteString("id,name\n")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "%d,n%d\n", i, i%7)
+	}
+	part := mustTake(t, store, write(t, "x.csv", b.String())).Data
+	wanted := []Wanted{{"name", Categorical}, {"id", Numeric}}
+	draw := func(rows int, seed int64) *Frame {
+		f, err := DrawFrame(t.Context(), store, part, wanted, rows, seed, small)
+		require.NoError(t, err)
+		return f
+	}
+	first := draw(100, 1)
+	require.Equal(t, 100, first.Rows)
+	require.IsIncreasing(t, first.Columns[1].Numbers)
+	require.Equal(t, first, draw(100, 1))
+	require.NotEqual(t, first, draw(100, 2))
+	whole, err := ReadFrame(t.Context(), store, part, wanted, small)
+	require.NoError(t, err)
+	require.Equal(t, whole, draw(1000, 1), "no more rows than there are")
+
+	_, err = DrawFrame(t.Context(), store, part, []Wanted{{"absent", Numeric}}, 10, 1, small)
+	require.ErrorContains(t, err, `no column "absent"`)
+	_, err = DrawFrame(t.Context(), store, part, wanted, 0, 1, small)
+	require.ErrorContains(t, err, "expected at least 1")
+}
