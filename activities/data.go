@@ -152,11 +152,19 @@ func validationSummary(s *spec.Spec, r table.ValidationReport) (string, gate.Ver
 	if verdict == gate.Fail {
 		return shortened(personal), verdict
 	}
-	summary := fmt.Sprintf("%d expectations met", len(r.Results))
+	summary := counted(len(r.Results), "expectation") + " met"
 	if n := len(r.Warnings); n > 0 {
-		summary += fmt.Sprintf(", %d warnings", n)
+		summary += ", " + counted(n, "warning")
 	}
 	return shortened(summary + ", " + personal), verdict
+}
+
+// counted is a number of things with a plural in s.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // Prepare transforms the snapshot and divides it.

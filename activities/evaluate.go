@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/assay-ml/assay/internal/artifact"
 	"github.com/assay-ml/assay/internal/evaluation"
@@ -77,10 +79,20 @@ func (a *Audit) evaluate(ctx context.Context, s *spec.Spec, p evaluation.Predict
 	}
 	for _, name := range headline[found.Task] {
 		if e, ok := found.Overall.Metric(name); ok && e.Defined() {
-			summary += fmt.Sprintf(", %s %.4g (%.4g to %.4g)", name, e.Value, e.Low, e.High)
+			summary += fmt.Sprintf(", %s %s (%s to %s)", name, digits(e.Value, 4), digits(e.Low, 4), digits(e.High, 4))
 		}
 	}
 	return stage.Evaluated{Answer: stage.Answer{Summary: summary}, Predictions: predictions, Report: ref}, nil
+}
+
+// digits writes a number with so many significant digits, zeros at the end among them, so that figures on a line compare; at most so
+// many stand after the point.
+func digits(v float64, n int) string {
+	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return strconv.FormatFloat(v, 'g', n, 64)
+	}
+	after := n - 1 - int(math.Floor(math.Log10(math.Abs(v))))
+	return strconv.FormatFloat(v, 'f', min(max(after, 0), n), 64)
 }
 
 // headline is the metrics that a line of progress has place for.

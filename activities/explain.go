@@ -61,7 +61,7 @@ func (a *Audit) Explain(ctx context.Context, in stage.AuditInput) (stage.Audited
 			if i == 3 || !drop.Defined() {
 				break
 			}
-			summary += fmt.Sprintf(", %s %.3g", f.Feature, drop.Value)
+			summary += fmt.Sprintf(", %s %s", f.Feature, digits(drop.Value, 3))
 		}
 		explained, err := a.file(ctx, found, summary)
 		explained.Usage = used

@@ -164,7 +164,7 @@ func fairnessSummary(r report.Fairness) string {
 	var parts []string
 	add := func(what, by string, e stats.Estimate) {
 		if e.Defined() {
-			parts = append(parts, fmt.Sprintf("%s by %s %.3g (%.3g to %.3g)", what, by, e.Value, e.Low, e.High))
+			parts = append(parts, fmt.Sprintf("%s by %s %s (%s to %s)", what, by, digits(e.Value, 3), digits(e.Low, 3), digits(e.High, 3)))
 		}
 	}
 	switch {

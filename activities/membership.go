@@ -16,6 +16,9 @@ import (
 	"github.com/assay-ml/assay/internal/trainer"
 )
 
+// attackFalseAlarm is how often the attacks on a model that reveals nothing may say otherwise, all together.
+const attackFalseAlarm = 0.05
+
 // members attacks the model: can it be told from its answers which rows it was trained on? The shadow attack trains models, which
 // the built-in trainer alone can do here.
 func (a *Audit) members(ctx context.Context, s *spec.Spec, in stage.AuditInput, parts table.Prepared, found *privacy.Report) (stage.Usage, error) {
@@ -34,6 +37,9 @@ func (a *Audit) members(ctx context.Context, s *spec.Spec, in stage.AuditInput, 
 		return used, err
 	}
 	options := privacy.AttackOptions{MinGroup: s.Evaluate.SmallestGroup(), Seed: uint64(s.Data.Split.Seed)}
+	if s.Train.Trainer == spec.TrainerLogistic {
+		options.FalseAlarm = attackFalseAlarm / 2 // two attacks are made, and a false alarm of either is one
+	}
 	report, err := privacy.LossThreshold(attack.losses[0], attack.losses[1], options)
 	if err != nil {
 		return used, err
@@ -43,6 +49,9 @@ func (a *Audit) members(ctx context.Context, s *spec.Spec, in stage.AuditInput, 
 	case s.Train.Trainer != spec.TrainerLogistic:
 		found.Notes = append(found.Notes, "The attack by shadow models was not made: it trains models as the candidate was, which only the built-in trainer can do.")
 		return used, nil
+	}
+	if parts.Weight != "" || s.Data.Weight != "" || s.Train.Private != nil {
+		found.Notes = append(found.Notes, "The shadow models were trained without the candidate's weights, and not privately: rows that were not trained on have no weight, and privacy is not paid for attacks. They are less like the candidate for it, and the attack is the weaker.")
 	}
 	report, err = attack.shadow(ctx, parts, s.Privacy.Attack.MostShadows(), options)
 	if err == nil {

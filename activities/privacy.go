@@ -47,7 +47,7 @@ func (a *Audit) Privacy(ctx context.Context, in stage.AuditInput) (stage.Audited
 		}
 		summary := found.Note
 		if summary == "" {
-			summary = fmt.Sprintf("k = %d over %d columns, %d of %d rows unique", found.KMin, len(quasi), found.UniqueRows, found.Rows)
+			summary = fmt.Sprintf("k = %d over %s, %d of %d rows unique", found.KMin, counted(len(quasi), "column"), found.UniqueRows, found.Rows)
 			if l, ok := found.Metric(privacy.MetricLDiversity); ok && l.Defined() {
 				summary += fmt.Sprintf(", l = %.0f", l.Value)
 			}
@@ -58,7 +58,7 @@ func (a *Audit) Privacy(ctx context.Context, in stage.AuditInput) (stage.Audited
 			return stage.Audited{}, err
 		}
 		for _, attack := range found.Membership {
-			summary += fmt.Sprintf(", %s attack %s (AUC %.3f)", strings.ReplaceAll(attack.Attack, "_", " "), attack.Verdict, attack.AUC.Value)
+			summary += fmt.Sprintf(", %s attack %s (AUC %.3f%s)", strings.ReplaceAll(attack.Attack, "_", " "), attack.Verdict, attack.AUC.Value, foundAtFew(attack))
 		}
 		audited, err := a.file(ctx, found, shortened(summary))
 		audited.Usage = used
@@ -68,6 +68,16 @@ func (a *Audit) Privacy(ctx context.Context, in stage.AuditInput) (stage.Audited
 		audited.Summary = sealing(s, "identifiability and attacks measured")
 	}
 	return audited, err
+}
+
+// foundAtFew is what an attack that succeeds finds when it accuses few wrongly, which the AUC hides.
+func foundAtFew(r privacy.AttackReport) string {
+	for _, t := range r.TPRAtFPR {
+		if r.Verdict == privacy.VerdictLeaks && t.Limit == 0.01 && t.TPR.Defined() {
+			return fmt.Sprintf("; finds %.2f %% at 1 %% wrongly accused", 100*t.TPR.Value)
+		}
+	}
+	return ""
 }
 
 // identifiability measures the classes of the rows that agree in all columns that could identify a person. Numbers with bands count

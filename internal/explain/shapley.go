@@ -189,7 +189,11 @@ func (v Values) judge(r ShapleyReport) (string, string) {
 	case v.SE == nil:
 		return Sound, "The values are exact, and add up to the score."
 	}
-	return Sound, fmt.Sprintf("The Monte Carlo error of a row is %.3g of the spread of the scores (at most %g), and values miss the score by at most %.3g of it (at most %g).", r.ErrorShare, MostErrorShare, r.ResidualShare, MostResidualShare)
+	missed := "values add up to the score"
+	if r.ResidualShare >= 5e-4 {
+		missed = fmt.Sprintf("values miss the score by at most %.3g of it (at most %g)", r.ResidualShare, MostResidualShare)
+	}
+	return Sound, fmt.Sprintf("The Monte Carlo error of a row is %.3g of the spread of the scores (at most %g), and %s.", r.ErrorShare, MostErrorShare, missed)
 }
 
 // scaleOf checks the scale and the class for a model, and gives the scale and the index of its number in a prediction.

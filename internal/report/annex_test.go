@@ -17,7 +17,7 @@ import (
 func TestModelCardHasThePartsOfThePaper(t *testing.T) {
 	d := rival(t)
 	says(t, d, "card", "M. Mitchell and others", "loan-approval, a logistic model, made by the trainer logistic 1 for consumer-credit on Thursday 25 June 2026",
-		"Any other use was not examined.", "Groups by sex (male, female, unknown) and age_band", "Measured: accuracy, AUC, log loss", "from a score of 0.5 on",
+		"Any other use was not examined.", "Groups by sex (male, female, unknown) and age_band", "Measured: accuracy, AUC, log loss", "when its score is at least 0.5.",
 		"4,000 rows kept out of training", "12,014 rows from the same source; 8 columns are given to the model.", "for 7 groups by one column each",
 		"The model is given protected columns: age_band.", "can narrow that person down to 1 row of the data")
 	var titles []string

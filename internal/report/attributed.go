@@ -33,7 +33,7 @@ func attributedOf(d Dossier, w words) *attributed {
 	}
 	answer := "the " + outputName(explain.DependenceOutput{Class: s.Class}, w)
 	out := &attributed{Lead: fmt.Sprintf("Each answer was divided among the columns: how far each of them moves %s away from its mean over %s, %s, on average over all orders in which the columns could become known (Shapley values). "+
-		"They add up to the answer. They say what the model does with a case, not what causes the outcome.", answer, countOf(s.Background, "other case", "other cases"), meanAnswer(s))}
+		"They add up to the answer. They say what the model does with a case, not what causes the outcome.", answer, countOf(s.Background, "case", "cases"), meanAnswer(s))}
 	if s.Verdict != explain.Sound {
 		out.Notes = append(out.Notes, "The parts are too inexact to be read, and are not shown. "+s.Reading)
 	} else {

@@ -13,7 +13,7 @@ func (q *quality) addBinary(r stats.Report, w words) {
 	confusion := confusionGrid(r, w)
 	q.Confusion, q.Charts = &confusion, charts(r, w)
 	q.Note = fmt.Sprintf("On %s. The model calls a case %s when its score is at least %s. %s",
-		countOf(r.N, "case", "cases"), w.outcome, general(r.Threshold), intervalNote(r.Metrics))
+		countOf(r.N, "case", "cases"), w.outcome, or(w.own, general(r.Threshold)), intervalNote(r.Metrics))
 }
 
 // binaryLead compares the model with the best answer that needs no model, since accuracy alone says little when one

@@ -85,7 +85,7 @@ func metricsWords(d Dossier, w words) string {
 	}
 	text := "Measured: " + list(names) + ", each with an interval."
 	if r := d.Evaluation.Overall.Binary; r != nil && w.task == stats.Binary {
-		text += fmt.Sprintf(" The model says %s from a score of %s on.", w.outcome, general(r.Threshold))
+		text += fmt.Sprintf(" The model says %s when its score is at least %s.", w.outcome, or(ownThresholds(d), general(r.Threshold)))
 	}
 	return text
 }

@@ -197,7 +197,7 @@ func groupOutcome(g table.Group, w words) string {
 // groupTable shows who is in the data. A group of few rows is marked as the audit marks it, since little can be said of it.
 func groupTable(g table.GroupReport, w words) barTable {
 	t := barTable{
-		Caption: "Who is in the data, by " + g.Column, NameHead: "Group", BarHead: "Share of the rows", FigureHead: "Share",
+		Caption: "Who is in the data, by " + g.Column, NameHead: "Group", BarHead: "Share of the rows", FigureHead: "Share", IntervalHead: "Rows",
 		Ends: []string{"0%", "50%", "100%"},
 	}
 	for _, group := range g.Groups {

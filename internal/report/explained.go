@@ -179,7 +179,7 @@ func otherwise(d Dossier) *standIn {
 	out := &standIn{
 		Lead: fmt.Sprintf("For the %s nearest to the threshold that miss the positive answer, the least change with which the model would answer otherwise was searched; protected columns, and those the spec declares fixed, stay as they are. "+
 			"For %s one was found, of %s changed on average. It says what the model does, and is no promise to anybody.",
-			countOf(c.Rows-c.Already, "case", "cases"), shareInWords(c.Found), strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.1f", c.MeanChanges), "0"), ".")+" columns"),
+			countOf(c.Rows-c.Already, "case", "cases"), shareInWords(c.Found), changesWords(c.MeanChanges)),
 		Note: c.Method,
 	}
 	if len(c.Columns) == 0 {
@@ -198,6 +198,13 @@ func otherwise(d Dossier) *standIn {
 	}
 	out.Rules = g
 	return out
+}
+
+func changesWords(mean float64) string {
+	if text := strings.TrimSuffix(fmt.Sprintf("%.1f", mean), ".0"); text != "1" {
+		return text + " columns"
+	}
+	return "one column"
 }
 
 func shareInWords(e stats.Estimate) string {

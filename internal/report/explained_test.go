@@ -97,6 +97,10 @@ func TestMitigationIsShownWithItsWarning(t *testing.T) {
 		"cases got a yes only because of it, and 0 cases a no", "Accuracy of female", "What the weights cost is not known.")
 	says(t, d, "summary", "This changed accuracy by "+plain(asPoints.signedFigure(c.Change)))
 	says(t, d, "summary", "Training rows were weighed by sex and groups of sex have thresholds of their own, which the law forbids for some uses.")
+	says(t, d, "quality", "when its score is at least that of its group of sex (female 0.410).", "The curves are of one threshold for all")
+	says(t, d, "card", "when its score is at least that of its group of sex")
+	require.NotContains(t, section(t, parse(t, rendered(t, d)), "quality"), "upright line is the threshold in use")
+	says(t, d, "summary", "widened the demographic parity difference from 1.5 points to 56.5 points")
 	d.Thresholds = nil
 	require.NotContains(t, section(t, parse(t, rendered(t, d)), "treatment"), "legal warning", "weights alone treat equal scores alike")
 	text := markdownFor(t, withEvidence(t))
@@ -162,7 +166,7 @@ func attributions(d *Dossier) {
 func TestPartsOfAnswersAreShownWhenTheyAreExactEnough(t *testing.T) {
 	d := loan(t)
 	attributions(&d)
-	says(t, d, "reliance", "away from its mean over 150 other cases, 43.0 %", "How far a column moves the answers", "12.0 points", "protected",
+	says(t, d, "reliance", "away from its mean over 150 cases, 43.0 %", "How far a column moves the answers", "12.0 points", "protected",
 		"known without chance (linear SHAP). There they rank income and sex first.", "Computed 5 times over with other seeds: The order does not depend on the seed.",
 		"4,711", "50.1 % reaches the threshold", "income = 40 <i> +9.0 points; sex −2.0 points; 3 other columns together +0.4 points", "49.0 % below the threshold", "1 case could not be explained")
 	require.NotContains(t, string(rendered(t, d)), "<i>", "what stands in a row stays text")

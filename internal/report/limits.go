@@ -24,7 +24,7 @@ func limitsOf(d Dossier) []string {
 	}
 	limits = append(limits, groupLimit(d),
 		"Importance is not cause. That a column matters little does not show that the model ignores what it stands for.",
-		"k-anonymity is about the rows of the data. It does not measure what the model itself could reveal about the people it was trained on.",
+		"k-anonymity is about the rows of the data, and attacks show what they found, not what better ones could: only private training bounds what the model reveals about the people it was trained on.",
 	)
 	limits = append(limits, programLimit(d)...)
 	return append(limits, championLimit(d), lastLimit)

@@ -28,7 +28,7 @@ func MarkdownSealed(d Dossier, digest artifact.Digest, seal Seal) ([]byte, error
 func markdownOf(p page) []byte {
 	w := &markdown{}
 	w.heading(1, p.Model)
-	w.strong(p.Verdict.Headline, p.Verdict.Explanation)
+	w.strong(p.Verdict.Headline+".", p.Verdict.Explanation)
 	w.summary(p.Summary)
 	for _, l := range p.Contents {
 		w.heading(2, l.Title)

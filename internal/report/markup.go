@@ -74,7 +74,7 @@ func (w *markdown) bars(t *barTable) {
 		return
 	}
 	w.strong(t.Caption+".", t.Note)
-	rows := [][]string{{t.NameHead, t.FigureHead, "Interval"}}
+	rows := [][]string{{t.NameHead, t.FigureHead, or(t.IntervalHead, "Interval")}}
 	for _, r := range t.Rows {
 		name := r.Name
 		if len(r.Tags) > 0 {

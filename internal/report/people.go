@@ -95,7 +95,7 @@ func populationWords(p People) string {
 
 func peopleTable(p People, w words, label string) *barTable {
 	t := &barTable{
-		Caption: "Rows it learnt from, by " + p.Column, NameHead: "Group", BarHead: "Share of the rows", FigureHead: "Share", Ends: []string{"0%", "50%", "100%"},
+		Caption: "Rows it learnt from, by " + p.Column, NameHead: "Group", BarHead: "Share of the rows", FigureHead: "Share", IntervalHead: "Rows", Ends: []string{"0%", "50%", "100%"},
 		Note: "Intervals are of the share with each label; they hold for all labels of a group together.",
 	}
 	positive := slices.Index(p.Labels.Labels, label)

@@ -103,7 +103,7 @@ func secretsOf(d Dossier) *secretsSection {
 	}
 	s := &secretsSection{Learnt: &grid{
 		Caption: "What is learnt about someone whose combination is known", Class: "stack",
-		Note: "Fewest values: how many different values the least varied combination has (l-diversity), in brackets as many equally frequent ones as it is worth. Distance: how far a combination’s values are from those of all rows, at most (t-closeness, 0 to 1).",
+		Note: "Fewest values: how many different values the least varied combination has (l-diversity), and as many equally frequent ones as it is worth. Distance: how far a combination’s values are from those of all rows, at most (t-closeness, 0 to 1).",
 		Head: []cell{{Text: "Column"}, {Text: "Fewest values", Number: true}, {Text: "Rows with one value only", Number: true}, {Text: "Guessed rightly", Number: true}, {Text: "Distance", Number: true}},
 	}}
 	for _, v := range r.Diversity {
@@ -113,7 +113,7 @@ func secretsOf(d Dossier) *secretsSection {
 		}
 		s.Learnt.Rows = append(s.Learnt.Rows, []cell{
 			{Text: v.Sensitive, Note: missingNote(v.Missing)},
-			{Text: count(v.DistinctL), Note: "(" + general(v.EntropyL) + ")", Number: true},
+			{Text: count(v.DistinctL), Note: "worth " + general(v.EntropyL), Number: true},
 			{Text: count(v.RowsAtOne), Note: shareOf(v.RowsAtOne, v.Rows-v.Missing), Number: true},
 			{Text: percent(v.MostCertain), Note: "instead of " + percent(v.TableCertain), Number: true},
 			{Text: decimal(v.T), Note: decimal(v.MeanT) + " on average", Number: true},

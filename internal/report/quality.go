@@ -72,6 +72,7 @@ func taskOf(d Dossier) stats.Task {
 
 func qualityOf(d Dossier, w words) quality {
 	r := d.Evaluation.Overall
+	w.own = ownThresholds(d)
 	q := quality{Lead: "There were no test cases to measure the model on.", Labelled: labelledNote(d)}
 	switch {
 	case r.Binary != nil && r.Binary.N > 0:

@@ -124,7 +124,11 @@ func importanceTable(d Dossier) *barTable {
 		if slices.Contains(d.Protected, f.Feature) {
 			row.Tags = []string{"protected"}
 		}
-		if negligible(e) {
+		switch {
+		case !e.Defined():
+		case e.High < 0:
+			row.Note = "these cases are answered better without it"
+		case negligible(e):
 			row.Note = "cannot be told from no reliance"
 		}
 		if e.Defined() {

@@ -55,6 +55,7 @@ type (
 	barTable struct {
 		Caption, Note                 string
 		NameHead, BarHead, FigureHead string
+		IntervalHead                  string // of what stands under the figure, where that is no interval; for tables without pictures
 		Rows                          []barRow
 		Ends                          []string
 	}

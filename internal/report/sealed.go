@@ -159,7 +159,7 @@ func sealedLimits(d Dossier, seal Seal) []string {
 		limits = append(limits, fmt.Sprintf("This is decision %d of %d on the test data. The stated reliability holds as long as what is sealed stays so.", t.Step, t.Of))
 	}
 	limits = append(limits, "What training reported of itself was not measured on the test data.",
-		"k-anonymity is about the rows of the data. It does not measure what the model itself could reveal about the people it was trained on.")
+		"k-anonymity is about the rows of the data, and attacks show what they found, not what better ones could: only private training bounds what the model reveals about the people it was trained on.")
 	limits = append(limits, programLimit(d)...)
 	return append(limits, "It does not say whether the purpose is right, lawful or wanted.")
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"math"
 
 	"github.com/assay-ml/assay/internal/stats"
 )
@@ -32,13 +33,17 @@ func thresholdPicture(r stats.Report, w words) picture {
 		alarms.At = append(alarms.At, point{p.Threshold, p.FPR})
 	}
 	desc := "Three curves that fall from the left to the right: the higher the threshold, the fewer cases are selected, rightly or wrongly."
-	if all := r.Confusion.TP + r.Confusion.FP; r.N > 0 {
+	inUse, line := r.Threshold, fmt.Sprintf(" The upright line is the threshold in use, %s.", general(r.Threshold))
+	if w.own != "" {
+		inUse, line = math.NaN(), " The curves are of one threshold for all; in use is "+w.own+"."
+		desc += line
+	} else if all := r.Confusion.TP + r.Confusion.FP; r.N > 0 {
 		desc += fmt.Sprintf(" At the threshold in use, %s, the model selects %s of all cases.", general(r.Threshold), shareOf(all, r.N))
 	}
 	return picture{
 		Title:   "What another threshold would do",
-		Caption: fmt.Sprintf("The share of cases that the model calls %s, by the score from which on it does. The upright line is the threshold in use, %s.", w.outcome, general(r.Threshold)),
-		Picture: thresholdChart("thresholds", "Rates by threshold", desc, r.Threshold, []thresholdCurve{hits, selected, alarms}),
+		Caption: fmt.Sprintf("The share of cases that the model calls %s, by the score from which on it does.%s", w.outcome, line),
+		Picture: thresholdChart("thresholds", "Rates by threshold", desc, inUse, []thresholdCurve{hits, selected, alarms}),
 	}
 }
 

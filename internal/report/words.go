@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/spec"
@@ -12,15 +13,32 @@ import (
 type words struct {
 	task    stats.Task
 	outcome string // the positive outcome; of other tasks than binary, what is predicted
+	own     string // thresholds by group in words; empty when there is one for all
 }
 
 // wordsOf names the positive outcome as it stands in the data, e.g. “approved: yes”, or the target's column.
 func wordsOf(t spec.Target) words {
 	task := t.TaskOf()
 	if task == stats.Binary {
-		return words{task, fmt.Sprintf("“%s: %s”", t.Column, t.Positive)}
+		return words{task: task, outcome: fmt.Sprintf("“%s: %s”", t.Column, t.Positive)}
 	}
-	return words{task, "“" + t.Column + "”"}
+	return words{task: task, outcome: "“" + t.Column + "”"}
+}
+
+// ownThresholds are the thresholds of the groups, the first few of many; empty when there is one for all.
+func ownThresholds(d Dossier) string {
+	if d.Thresholds == nil {
+		return ""
+	}
+	var parts []string
+	all := d.Thresholds.Thresholds
+	for _, t := range all[:min(len(all), mostGroupsNamed)] {
+		parts = append(parts, fmt.Sprintf("%s %s", or(t.Group, "(empty)"), decimal(t.Threshold)))
+	}
+	if left := len(all) - len(parts); left > 0 {
+		parts = append(parts, countOf(left, "further group", "further groups"))
+	}
+	return fmt.Sprintf("that of its group of %s (%s)", d.Thresholds.Column, strings.Join(parts, ", "))
 }
 
 // meaning says in one line what a metric is about here.

@@ -59,9 +59,9 @@ type retry struct {
 
 func (r retry) String() string {
 	if r.Next.IsZero() {
-		return fmt.Sprintf("%s failed %d times, and is being tried again: %s", r.Activity, r.Attempts, r.Failure)
+		return fmt.Sprintf("%s failed %s, and is being tried again: %s", r.Activity, times(r.Attempts), r.Failure)
 	}
-	return fmt.Sprintf("%s failed %d times and is tried again at %s: %s", r.Activity, r.Attempts, r.Next.Local().Format(time.TimeOnly), r.Failure)
+	return fmt.Sprintf("%s failed %s and is tried again at %s: %s", r.Activity, times(r.Attempts), r.Next.Local().Format(time.TimeOnly), r.Failure)
 }
 
 // progressText is a training's progress in a line, with a bar when the program says how far it has to go.
@@ -135,4 +135,11 @@ func usageText(u stage.Usage) string {
 		parts = append(parts, fmt.Sprintf("memory %d MiB", u.PeakMemoryBytes>>20))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func times(n int32) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
