@@ -37,8 +37,3 @@ var (
 	truePositive  = rate{"tpr", "no positive examples", func(c stats.Confusion) (int, int) { return c.TP, c.Positives() }}
 	falsePositive = rate{"fpr", "no negative examples", func(c stats.Confusion) (int, int) { return c.FP, c.Negatives() }}
 )
-
-func (r rate) of(c stats.Confusion, level float64) stats.Estimate {
-	successes, n := r.count(c)
-	return stats.Proportion(successes, n, level, r.none)
-}

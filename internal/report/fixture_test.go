@@ -171,8 +171,6 @@ func freshRival(t *testing.T) Dossier {
 	return d
 }
 
-var replicates = stats.Options{Threshold: 0.5, Replicates: stats.MinReplicates, Seed: 7}
-
 // measuredOn is a dossier of predictions, evaluated overall, by the columns and by pairs of them, with the small talk of all.
 func measuredOn(t *testing.T, p evaluation.Predictions, columns ...string) Dossier {
 	t.Helper()
