@@ -85,14 +85,14 @@ func (a *Audit) evaluate(ctx context.Context, s *spec.Spec, p evaluation.Predict
 	return stage.Evaluated{Answer: stage.Answer{Summary: summary}, Predictions: predictions, Report: ref}, nil
 }
 
-// digits writes a number with so many significant digits, zeros at the end among them, so that figures on a line compare; at most so
-// many stand after the point.
+// digits writes a number with so many significant digits, zeros at the end among them, so that figures on a line compare; at most one
+// more stands after the point.
 func digits(v float64, n int) string {
 	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return strconv.FormatFloat(v, 'g', n, 64)
 	}
 	after := n - 1 - int(math.Floor(math.Log10(math.Abs(v))))
-	return strconv.FormatFloat(v, 'f', min(max(after, 0), n), 64)
+	return strconv.FormatFloat(v, 'f', min(max(after, 0), n+1), 64)
 }
 
 // headline is the metrics that a line of progress has place for.

@@ -277,10 +277,14 @@ func treated(d Dossier) string {
 	text += " " + opening(list(done)) + "."
 	if p := d.Fairness.Price; p != nil && p.Cost.Change.Defined() {
 		text += fmt.Sprintf(" This changed accuracy by %s (interval %s)", asPoints.signedFigure(p.Cost.Change), asPoints.interval(p.Cost.Change))
+		var wider []string
 		for _, g := range p.Cost.Gaps {
 			if g.Change.Defined() && g.Change.Low > 0 {
-				text += fmt.Sprintf(", and widened the %s from %s to %s", termOf(g.Name).within(), points(g.Before.Value), points(g.After.Value))
+				wider = append(wider, fmt.Sprintf("the %s from %s to %s", termOf(g.Name).within(), points(g.Before.Value), points(g.After.Value)))
 			}
+		}
+		if len(wider) > 0 {
+			text += ", and widened " + list(wider)
 		}
 		text += "."
 	}
