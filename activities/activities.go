@@ -37,7 +37,7 @@ const (
 	versionFairness = 4
 	versionExplain  = 3
 	versionPrivacy  = 3
-	versionGate     = 3
+	versionGate     = 4
 )
 
 // Data reads, checks and prepares tables.

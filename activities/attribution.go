@@ -2,11 +2,15 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/assay-ml/assay/internal/explain"
 	"github.com/assay-ml/assay/internal/model"
+	"github.com/assay-ml/assay/internal/serve"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
 	"github.com/assay-ml/assay/internal/table"
@@ -21,6 +25,7 @@ const (
 	askedPermutations = 32   // a row, of such a model
 	leastAttributed   = 5    // rows; fewer say nothing of the others
 	stabilityRows     = 200
+	exactRows         = 20_000
 	mostBorderline    = 5 // rows next to the threshold that are explained
 )
 
@@ -61,7 +66,8 @@ func (a attribution) options(share float64, most int, rows []int) (o explain.Sha
 		return o, true
 	}
 	o.MaxBackground, o.Permutations = askedBackground, askedPermutations
-	allowed := int(share*float64(a.found.Budget.Predictions)) - min(askedBackground, a.test.Rows)
+	// A little less than the allowance, which is divided again and rounded.
+	allowed := int(share*float64(a.found.Budget.Predictions)) - min(askedBackground, a.test.Rows) - explain.DefaultReruns
 	each := 1 + askedPermutations*max(len(a.p.Schema().Features)-1, 0)
 	if rows != nil {
 		o.Rows = rows[:min(len(rows), max(allowed/each, 0))]
@@ -80,14 +86,17 @@ func (a attribution) overall(ctx context.Context) error {
 	}
 	beat := newBeat(ctx)
 	o.Progress = func(done, total int) { beat.progress(fmt.Sprintf("part of columns in %d of %d answers", done, total)) }
-	v, err := explain.Sampled(ctx, a.p, a.test, a.test, o)
+	v, err := asking(ctx, a, attributionShare, func(p *explain.Allowance) (explain.Values, error) {
+		return explain.Sampled(ctx, p, a.test, a.test, o)
+	})
 	if err != nil {
 		return a.leftOut(ctx, err)
 	}
 	summary := v.Summary()
-	a.found.Shapley, a.found.Budget.Used = &summary, a.found.Budget.Used+v.Asked
+	a.found.Shapley = &summary
 	if m := explain.LogisticOf(a.p); m != nil {
-		exact, err := explain.Linear(m, a.test, a.test)
+		some := fewer(a.test, exactRows, a.s.Data.Split.Seed)
+		exact, err := explain.Linear(m, some, some)
 		if err != nil {
 			return a.leftOut(ctx, err)
 		}
@@ -107,9 +116,9 @@ func (a attribution) again(ctx context.Context) error {
 	o.Permutations = askedPermutations
 	beat := newBeat(ctx)
 	o.Progress = func(done, total int) { beat.progress(fmt.Sprintf("once more: %d of %d answers", done, total)) }
-	asked := explain.NewAllowance(a.p, 0, 0)
-	stable, err := explain.Stability(ctx, asked, a.test, a.test, o, explain.StabilityOptions{})
-	a.found.Budget.Used += asked.Used()
+	stable, err := asking(ctx, a, stabilityShare, func(p *explain.Allowance) (explain.StabilityReport, error) {
+		return explain.Stability(ctx, p, a.test, a.test, o, explain.StabilityOptions{})
+	})
 	if err != nil {
 		return a.leftOut(ctx, err)
 	}
@@ -143,9 +152,12 @@ func (a attribution) single(ctx context.Context, margin []float64) error {
 			local.ShowValues[f.Name] = true
 		}
 	}
-	asked := explain.NewAllowance(a.p, 0, 0)
-	explained, err := explain.ExplainRows(ctx, asked, a.test, a.test, o.Rows, o, local)
-	a.found.Budget.Used += asked.Used()
+	if left := len(rows) - len(o.Rows); left > 0 {
+		a.note("%d single rows were not explained: the budget suffices for %d; raise explain.predictions", left, len(o.Rows))
+	}
+	explained, err := asking(ctx, a, localShare, func(p *explain.Allowance) (explain.LocalReport, error) {
+		return explain.ExplainRows(ctx, p, a.test, a.test, o.Rows, o, local)
+	})
 	if err != nil {
 		return a.leftOut(ctx, err)
 	}
@@ -162,6 +174,51 @@ func (a attribution) single(ctx context.Context, margin []float64) error {
 	}
 	a.found.Local = &explained
 	return nil
+}
+
+// asking asks the model within a share of the budget. That a model refused rows is no failure; that it fell silent is one, and another
+// attempt may find it up again.
+func asking[A any](ctx context.Context, a attribution, share float64, ask func(*explain.Allowance) (A, error)) (A, error) {
+	rows := 0 // a model that is looked into is not asked
+	if !a.fast {
+		rows = max(int(share*float64(a.found.Budget.Predictions)), 1)
+	}
+	p := explain.NewAllowance(a.p, rows, 0)
+	answer, err := ask(p)
+	a.found.Budget.Used += p.Used()
+	if p.Lost().Total() > 0 && ctx.Err() == nil {
+		if _, down := a.p.Predict(ctx, firstRows(a.test)); down != nil {
+			return answer, &silentError{down}
+		}
+	}
+	return answer, err
+}
+
+// silentError is that of a model which answered before and does not any more.
+type silentError struct{ err error }
+
+func (e *silentError) Error() string {
+	return "the model fell silent while it was explained: " + e.err.Error()
+}
+func (e *silentError) Unwrap() error { return e.err }
+
+// firstRows are a few, to see whether a model answers at all.
+func firstRows(f *table.Frame) *table.Frame {
+	rows := make([]int, min(f.Rows, 10))
+	for i := range rows {
+		rows[i] = i
+	}
+	return someRows(f, rows)
+}
+
+// fewer are at most so many rows, drawn by the seed.
+func fewer(f *table.Frame, most int, seed int64) *table.Frame {
+	if f.Rows <= most {
+		return f
+	}
+	rows := rand.New(rand.NewPCG(uint64(seed), 0x65786163)).Perm(f.Rows)[:most]
+	slices.Sort(rows)
+	return someRows(f, rows)
 }
 
 // named are the test rows with the numbers that the spec names, and the numbers that no test row has.
@@ -188,11 +245,25 @@ func (a attribution) note(format string, args ...any) {
 
 // leftOut names what could not be done, unless the activity ends.
 func (a attribution) leftOut(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	var silent *silentError
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &silent):
+		return silent
 	}
-	a.found.Notes = append(a.found.Notes, shortened(fmt.Sprintf("Not done: %v.", err)))
+	a.found.Notes = append(a.found.Notes, notDone("Not done", err))
 	return nil
+}
+
+// notDone says why something is not in a report. What a model's server said stays out: it can hold what stands in a row.
+func notDone(what string, err error) string {
+	text := err.Error()
+	var request *serve.RequestError
+	if errors.As(err, &request) && request.Body != "" {
+		text = strings.ReplaceAll(text, request.Error(), fmt.Sprintf("the model's server answered with status %d; the worker's log has what it said", request.Status))
+	}
+	return shortened(fmt.Sprintf("%s: %s.", what, text))
 }
 
 // mostFrequent is the class that most rows truly have.

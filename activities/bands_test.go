@@ -47,3 +47,18 @@ func TestProtectedQuantitiesNeedBands(t *testing.T) {
 		})
 	}
 }
+
+func TestReferenceGroupsAreCheckedBeforeTraining(t *testing.T) {
+	d, snap := people(t)
+	s := peopleSpec()
+	s.Data.Split = spec.Split{By: "hash", Train: 1, Seed: 7}
+	s.Data.Protected = []string{"mail", "age"}
+	s.Fairness.Bands = []spec.Bands{{Column: "age", From: []float64{25, 45}}}
+	parts, err := table.Prepare(t.Context(), d.Store, snap, nil, s.Data, d.Limits)
+	require.NoError(t, err)
+	require.NoError(t, d.checkGroups(t.Context(), s, parts))
+	s.Fairness.Reference = []spec.Reference{{Column: "age", Group: "25 to under 45"}}
+	require.NoError(t, d.checkGroups(t.Context(), s, parts))
+	s.Fairness.Reference[0].Group = "25 to under 46"
+	require.ErrorContains(t, d.checkGroups(t.Context(), s, parts), `fairness.reference names the group "25 to under 46" of "age", which is in no row; did you mean "25 to under 45"?`)
+}

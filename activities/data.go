@@ -10,9 +10,11 @@ import (
 	"strings"
 
 	"github.com/assay-ml/assay/internal/artifact"
+	"github.com/assay-ml/assay/internal/fairness"
 	"github.com/assay-ml/assay/internal/gate"
 	"github.com/assay-ml/assay/internal/ledger"
 	"github.com/assay-ml/assay/internal/spec"
+	"github.com/assay-ml/assay/internal/spelling"
 	"github.com/assay-ml/assay/internal/stage"
 	"github.com/assay-ml/assay/internal/table"
 )
@@ -206,6 +208,9 @@ func (d *Data) checkAudited(ctx context.Context, s *spec.Spec, prepared artifact
 	if err := d.checkBands(ctx, s, parts); err != nil {
 		return err
 	}
+	if err := d.checkGroups(ctx, s, parts); err != nil {
+		return err
+	}
 	for _, wanted := range []struct {
 		field string
 		names []string
@@ -245,6 +250,33 @@ func (d *Data) checkBands(ctx context.Context, s *spec.Spec, parts table.Prepare
 	return nil
 }
 
+// checkGroups refuses groups that the audit after training could not compare, before anything is trained.
+func (d *Data) checkGroups(ctx context.Context, s *spec.Spec, parts table.Prepared) error {
+	f, err := table.ReadFrame(ctx, d.Store, parts.Train, groupsWanted(s, s.Data.Protected), d.Limits)
+	if err != nil {
+		return err
+	}
+	for _, c := range grouped(s, f.Columns, f.Rows) {
+		levels := c.Levels
+		if c.Kind == table.Numeric {
+			continue // few numbers, see checkBands
+		}
+		if len(levels) > fairness.MostGroups {
+			return fmt.Errorf("data.protected names the column %q, which has %d different values; expected at most %d groups: make a coarser column in data.transform", c.Name, len(levels), fairness.MostGroups)
+		}
+		want := s.Fairness.ReferenceOf(c.Name)
+		if want == "" || slices.Contains(levels, want) {
+			continue
+		}
+		advice := "it has " + table.Listed(levels)
+		if near, ok := spelling.Nearest(want, levels); ok {
+			advice = fmt.Sprintf("did you mean %q?", near)
+		}
+		return fmt.Errorf("fairness.reference names the group %q of %q, which is in no row; %s", want, c.Name, advice)
+	}
+	return nil
+}
+
 // excluded looks at a column that the model does not see, and which the profile therefore does not describe.
 func (d *Data) excluded(ctx context.Context, parts table.Prepared, name string) (table.Kind, int64, error) {
 	f, err := table.ReadFrame(ctx, d.Store, parts.Train, []table.Wanted{{Name: name, Kind: table.Categorical}}, d.Limits)
@@ -253,7 +285,10 @@ func (d *Data) excluded(ctx context.Context, parts table.Prepared, name string) 
 	}
 	distinct := int64(len(f.Columns[0].Levels))
 	if _, err := table.ReadFrame(ctx, d.Store, parts.Train, []table.Wanted{{Name: name, Kind: table.Numeric}}, d.Limits); err != nil {
-		return table.Categorical, distinct, ctx.Err() // the same column could be read as text, so that it holds no numbers
+		if ctx.Err() != nil || transient(err) != "" {
+			return "", 0, err
+		}
+		return table.Categorical, distinct, nil // the same column could be read as text, so that it holds no numbers
 	}
 	return table.Numeric, distinct, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/assay-ml/assay/internal/artifact"
@@ -132,7 +133,7 @@ func explained(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 			return found, ctx.Err()
 		}
 		if err != nil {
-			found.Notes = append(found.Notes, shortened(fmt.Sprintf("Not shown: %v.", err)))
+			found.Notes = append(found.Notes, notDone("Not shown", err))
 			continue
 		}
 		for o := range d.Outputs {
@@ -175,22 +176,25 @@ func decided(ctx context.Context, p model.Predictor, test *table.Frame, found *e
 func refusesRows(ctx context.Context, p model.Predictor, test *table.Frame, err error) bool {
 	var answer *serve.AnswerError
 	var request *serve.RequestError
-	if !errors.As(err, &answer) && (!errors.As(err, &request) || request.Status == 0 && request.Within == 0) {
+	switch {
+	case errors.As(err, &answer):
+	case !errors.As(err, &request) || request.Status == 0 && request.Within == 0:
+		return false
+	case slices.Contains(passing, request.Status):
 		return false
 	}
-	first := make([]int, min(test.Rows, 10))
-	for i := range first {
-		first[i] = i
-	}
-	_, down := p.Predict(ctx, someRows(test, first))
+	_, down := p.Predict(ctx, firstRows(test))
 	return down == nil
 }
+
+// passing are the statuses of a server that cannot answer now, whatever it is asked about.
+var passing = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 // unmeasured is the report of a model whose importances could not be measured.
 func unmeasured(task stats.Task, rows int, err error) explain.Report {
 	r := explain.Report{
 		Method: "Permutation importance could not be measured.", Rows: rows, Features: []explain.Importance{},
-		Notes: []string{shortened(fmt.Sprintf("What the model relies on was not measured by shuffling: %v.", err))},
+		Notes: []string{notDone("What the model relies on was not measured by shuffling", err)},
 	}
 	if task != stats.Binary {
 		r.Task = task
@@ -206,7 +210,7 @@ func surrogate(ctx context.Context, s *spec.Spec, p model.Predictor, test *table
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		found.Notes = append(found.Notes, shortened(fmt.Sprintf("Not done: %v.", err)))
+		found.Notes = append(found.Notes, notDone("Not done", err))
 	default:
 		found.Surrogate, found.Budget.Used = &tree, found.Budget.Used+tree.Predictions
 		if s.Mitigation.Thresholds != nil {
@@ -308,7 +312,7 @@ func counterfactuals(ctx context.Context, s *spec.Spec, p model.Predictor, test 
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		found.Notes = append(found.Notes, shortened(fmt.Sprintf("Not done: %v.", err)))
+		found.Notes = append(found.Notes, notDone("Not done", err))
 		return nil
 	}
 	found.Budget.Used += asked.Predictions

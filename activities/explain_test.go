@@ -123,7 +123,9 @@ func TestModelThatRefusesSomeRowsIsExplainedAsFarAsItAnswers(t *testing.T) {
 	found, err := explainedBy(t, refuses)
 	require.NoError(t, err)
 	require.Empty(t, found.Features)
-	require.Contains(t, fmt.Sprint(found.Notes), "cannot divide")
+	require.Contains(t, fmt.Sprint(found.Notes), "the model's server answered with status 500")
+	require.NotContains(t, fmt.Sprint(found.Notes), "cannot divide", "what a server says can hold what stands in a row")
+	require.LessOrEqual(t, found.Budget.Used, found.Budget.Predictions)
 	require.NotNil(t, found.Shapley, "walks that meet no such row do without")
 }
 
@@ -145,6 +147,19 @@ func TestModelThatIsTooSlowIsExplainedAsFarAsItAnswers(t *testing.T) {
 	found, err = explainedBy(t, slow(119))
 	require.ErrorContains(t, err, "no answer within 1s", "it does not even answer about the test rows, which it was evaluated on: another attempt may find it quicker")
 	require.Empty(t, found.Features)
+}
+
+func TestModelThatFallsSilentWhileItIsExplainedIsAskedAgain(t *testing.T) {
+	silent := false
+	_, err := explainedBy(t, touchy{func(f *table.Frame) error {
+		if silent = silent || f.Rows > 10 && f.Rows < 60; silent { // the first batch of this size is that of a walk
+			return &serve.RequestError{Err: errors.New("connection refused")}
+		}
+		return nil
+	}})
+	require.ErrorContains(t, err, "fell silent")
+	_, passes := serveFailure(err)
+	require.True(t, passes, "another attempt may find it up")
 }
 
 func TestModelWhoseProgramEndedIsAskedAgainByAnotherAttempt(t *testing.T) {

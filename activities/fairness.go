@@ -69,14 +69,22 @@ func (a *Audit) examine(ctx context.Context, s *spec.Spec, in stage.AuditInput) 
 		q.Columns = append(q.Columns, fairness.Column{Name: name, Groups: pick(p.Groups[name], places)})
 	}
 	for _, r := range s.Fairness.Reference {
-		q.Reference[r.Column] = r.Group
+		if slices.Contains(pick(p.Groups[r.Column], places), r.Group) {
+			q.Reference[r.Column] = r.Group
+		} else {
+			out.Notes = append(out.Notes, fmt.Sprintf("The reference group %q of %s is in no test row; groups are compared with the largest.", r.Group, r.Column))
+		}
 	}
 	if len(s.Fairness.Strata) > 0 {
 		strata, err := a.strata(ctx, s, in)
 		if err != nil {
 			return out, err
 		}
-		q.Strata = pick(strata, places)
+		if strata = pick(strata, places); fairness.StrataAreFew(strata) == nil {
+			q.Strata = strata
+		} else {
+			out.Notes = append(out.Notes, notComputed(fairness.StrataAreFew(strata)))
+		}
 	}
 	y := at(p.Y, places)
 	switch p.Task {

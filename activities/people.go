@@ -113,7 +113,8 @@ func absences(c *table.Column, rows int) []bool {
 // On how many rows and columns nearness of people is measured.
 const (
 	nearRows   = 2000
-	nearLevels = 50 // of a text; one with more says little of nearness, and is left out
+	nearLevels = 50  // of a text; one with more says little of nearness, and is left out
+	nearWidth  = 500 // numbers and values of texts; columns after that are left out
 )
 
 // individuals measures how unequally decisions serve people, and whether people who are alike are treated alike.
@@ -169,13 +170,13 @@ func (a *Audit) individuals(ctx context.Context, s *spec.Spec, in stage.AuditInp
 func nearness(f *table.Frame) (features []float64, width, numbers int) {
 	var parts [][]float64
 	for _, c := range f.Columns {
-		if c.Kind == table.Numeric {
+		if c.Kind == table.Numeric && len(parts) < nearWidth {
 			parts = append(parts, withoutGaps(c.Numbers))
 			numbers++
 		}
 	}
 	for _, c := range f.Columns {
-		if c.Kind != table.Categorical || len(c.Levels) > nearLevels {
+		if c.Kind != table.Categorical || len(c.Levels) > nearLevels || len(parts)+len(c.Levels) > nearWidth {
 			continue
 		}
 		for code := range c.Levels {

@@ -54,11 +54,12 @@ func (a *Audit) price(ctx context.Context, s *spec.Spec, in stage.AuditInput, p 
 			groups[k] = strings.Join([]string{groups[k], value}, ", ")
 		}
 	}
-	var err error
-	if price.Cost, err = mitigation.Price(before, after, groups, threshold(s), 0); err != nil {
-		return err
+	cost, err := mitigation.Price(before, after, groups, threshold(s), 0)
+	if err != nil {
+		found.NotPriced = notComputed(err)
+		return nil
 	}
-	found.Price = &price
+	price.Cost, found.Price = cost, &price
 	return nil
 }
 

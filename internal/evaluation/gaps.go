@@ -213,9 +213,14 @@ func (s *Source) gap(q quantity) (measure, error) {
 	}
 	return func(tail float64) gate.Measurement {
 		e := stats.Estimate{Value: one.value, Level: level(tail), Method: fairness.MethodPairs, N: sum(c.counts)}
-		// The worst of several shares: the lower limit holds for all of them together, the upper one for that which is the worst.
-		e.Low, _ = one.limits(tail / float64(len(one.shares)))
-		_, e.High = one.limits(tail)
+		// The worst of several shares: the limit towards equality holds for all of them together, the other one for that which is the
+		// worst. Of a ratio the former is the upper one.
+		all, worst := tail/float64(len(one.shares)), tail
+		if g.ratio {
+			all, worst = worst, all
+		}
+		e.Low, _ = one.limits(all)
+		_, e.High = one.limits(worst)
 		return gate.Measurement{Estimate: e, Tail: tail, Assumption: assumption, RowsFor: rowsByRoot(halfWidth(e), c.from)}
 	}, nil
 }

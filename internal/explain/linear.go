@@ -22,9 +22,11 @@ func Linear(m *model.Logistic, f, background *table.Frame) (Values, error) {
 	if err != nil {
 		return Values{}, fmt.Errorf("linear Shapley values: rows: %w", err)
 	}
-	behind, err := effectsOf(m, background)
-	if err != nil {
-		return Values{}, fmt.Errorf("linear Shapley values: background rows: %w", err)
+	behind := of
+	if background != f {
+		if behind, err = effectsOf(m, background); err != nil {
+			return Values{}, fmt.Errorf("linear Shapley values: background rows: %w", err)
+		}
 	}
 	v := Values{
 		Method: fmt.Sprintf("Exact Shapley values of a logistic regression in log-odds (linear SHAP, Lundberg & Lee 2017, corollary 1) "+

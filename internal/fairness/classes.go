@@ -47,6 +47,7 @@ type AccuracyMember struct {
 // y is the class of each row, from 0; scores has a probability for each class, row after row; names are the classes'. A row is
 // predicted to be the first class with its largest score, so that Threshold does not count and Thresholds are refused.
 func ExamineClasses(classes int, y []int32, scores []float64, names []string, q Question) (ClassesExamination, error) {
+	q.mostCrossed = max(MostGroups/max(classes, 1), 1) // each class has them all
 	q, err := q.resolve(len(y))
 	if err == nil {
 		err = checkClasses(classes, y, scores, names, q)

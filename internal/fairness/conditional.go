@@ -64,7 +64,8 @@ func (p partition) stratify(strata []string, outcome []uint8) *stratified {
 // mostStrata keeps the work of conditional demographic disparity within a few seconds.
 const mostStrata = 500
 
-func strataAreFew(strata []string) error {
+// StrataAreFew says, for a person, why strata are too many to compare groups within; nil when they are not.
+func StrataAreFew(strata []string) error {
 	seen := map[string]bool{}
 	for _, s := range strata {
 		if seen[s] = true; len(seen) > mostStrata {

@@ -28,6 +28,10 @@ func joined(names []string) string { return strings.Join(names, " & ") }
 
 const zeroToCompareWith = "the rate compared with is zero, so there is no ratio"
 
+// mostComparedAlways is how many groups are compared with the best and with all rows besides the reference: of more the report would be
+// megabytes that nobody reads.
+const mostComparedAlways = 200
+
 // compare makes the disparities of one rate of all groups.
 //
 // k-1 comparisons with the reference, and k with all rows, hold together. The best group is found in the same rows, so
@@ -37,6 +41,9 @@ func (d division) compare(r examinedRate, c counts, large []bool, level float64)
 	best := bestOf(r, c, large)
 	k := c.known
 	d.against(out, r, c, d.reference, AgainstReference, (1-level)/2/float64(max(k-1, 1)), level)
+	if len(c.n) > mostComparedAlways {
+		return out
+	}
 	if best >= 0 {
 		d.against(out, r, c, best, AgainstBest, (1-level)/float64(max(k*(k-1), 2)), level)
 	}

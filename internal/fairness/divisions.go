@@ -97,9 +97,9 @@ func divide(q Question, rows int) (partition, error) {
 	}
 	for _, c := range q.Columns {
 		column := encode(c)
-		if len(column.groups) > mostDivisionGroups {
+		if len(column.groups) > MostGroups {
 			return p, fmt.Errorf("column %q has %d groups; expected at most %d: name a column of categories, or bin it",
-				c.Name, len(column.groups), mostDivisionGroups)
+				c.Name, len(column.groups), MostGroups)
 		}
 		if want, ok := q.Reference[c.Name]; ok && !slices.Contains(column.groups, want) {
 			return p, fmt.Errorf("the reference group of column %q is in no row; name one of its %d groups, or none for the largest",
@@ -133,14 +133,14 @@ func divide(q Question, rows int) (partition, error) {
 		}
 		d, groups := p.divideBy(at, size, q.Reference)
 		switch {
-		case groups <= mostDivisionGroups:
+		case groups <= MostGroups && (named || groups <= q.mostCrossed):
 			p.divisions = append(p.divisions, d)
 		case named:
 			return p, fmt.Errorf("the crossing %q has %d groups; expected at most %d: cross fewer columns, or bin them",
-				names, groups, mostDivisionGroups)
+				names, groups, MostGroups)
 		default:
 			p.leftOut = append(p.leftOut, UncrossedPair{Columns: names,
-				Reason: fmt.Sprintf("%d groups, more than %d", groups, mostDivisionGroups)})
+				Reason: fmt.Sprintf("%d groups, more than %d", groups, q.mostCrossed)})
 		}
 	}
 	return p, nil
@@ -179,7 +179,7 @@ func (p partition) divideBy(at []int, size []int, reference map[string]string) (
 	distinct := slices.Clone(keys)
 	slices.SortFunc(distinct, slices.Compare)
 	distinct = slices.CompactFunc(distinct, slices.Equal)
-	if len(distinct) > mostDivisionGroups {
+	if len(distinct) > MostGroups {
 		return d, len(distinct)
 	}
 	rows := make([]int, len(distinct))

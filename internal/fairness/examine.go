@@ -14,7 +14,6 @@ const (
 	DefaultMinGroup            = 30
 	DefaultExamineReplicates   = 2000
 	leastExamineReplicates     = 200
-	mostDivisionGroups         = 2000 // pairs of groups grow with the square
 	defaultExaminationLevel    = stats.DefaultLevel
 	smallGroupsMakeNoGapsNote  = "Groups of fewer rows than the least number are listed with their intervals; they do not make the gaps."
 	noGroupIsLargeEnoughReason = "fewer than two groups have enough rows and a value"
@@ -26,18 +25,23 @@ type Column struct {
 	Groups []string
 }
 
+// MostGroups is how many groups a column, or several crossed, may have: pairs of groups grow with the square.
+const MostGroups = 2000
+
 // Question says between whom a model is compared, and how surely.
 type Question struct {
-	Columns    []Column
-	Crossed    [][]string        // names of columns to cross; nil: all pairs, and the triple of exactly three columns; empty: none
-	Reference  map[string]string // column to the group that others are compared with; default: the largest group
-	MinGroup   int               // rows below which a group makes no gap; 0 means 30
-	Level      float64           // confidence level of every interval, in (0, 1); 0 means 0.95
-	Replicates int               // resamples of ExamineNumbers, at least 200; 0 means 2000
-	Seed       uint64            // of the resamples
-	Threshold  float64           // predicted positive iff score >= Threshold, in [0, 1]
-	Thresholds []float64         // a cut for each row instead, in [0, 1] or just above; nil: Threshold for all
-	Strata     []string          // the stratum of each row for conditional demographic disparity; nil: none
+	Columns     []Column
+	Crossed     [][]string        // names of columns to cross; nil: all pairs, and the triple of exactly three columns; empty: none
+	Reference   map[string]string // column to the group that others are compared with; default: the largest group
+	MinGroup    int               // rows below which a group makes no gap; 0 means 30
+	Level       float64           // confidence level of every interval, in (0, 1); 0 means 0.95
+	Replicates  int               // resamples of ExamineNumbers, at least 200; 0 means 2000
+	Seed        uint64            // of the resamples
+	Threshold   float64           // predicted positive iff score >= Threshold, in [0, 1]
+	Thresholds  []float64         // a cut for each row instead, in [0, 1] or just above; nil: Threshold for all
+	mostCrossed int               // groups of a crossing that was not asked for by name; 0 means MostGroups
+
+	Strata []string // the stratum of each row for conditional demographic disparity; nil: none
 }
 
 // Examination is a classifier's treatment of the groups.
@@ -211,6 +215,9 @@ func (q Question) resolve(rows int) (Question, error) {
 	if q.MinGroup == 0 {
 		q.MinGroup = DefaultMinGroup
 	}
+	if q.mostCrossed == 0 {
+		q.mostCrossed = MostGroups
+	}
 	if q.Level == 0 {
 		q.Level = defaultExaminationLevel
 	}
@@ -231,7 +238,7 @@ func (q Question) resolve(rows int) (Question, error) {
 	case q.Strata != nil && len(q.Strata) != rows:
 		return q, fmt.Errorf("%d strata for %d rows; expected one per row, or none", len(q.Strata), rows)
 	}
-	if err := strataAreFew(q.Strata); err != nil {
+	if err := StrataAreFew(q.Strata); err != nil {
 		return q, err
 	}
 	seen := map[string]bool{}

@@ -239,6 +239,14 @@ func (d division) gapOfMeans(groups []meanGroup, at int, name string, c critical
 	}
 	tail := (1 - level) / 2
 	e := stats.Estimate{Level: level, Method: MethodMaxTPairs, N: n}
+	// Welch's degrees of freedom are at least those of the smaller group, so that these bound a pair's quantile from above, and the
+	// normal one bounds it from below: most of many pairs cannot move an end, and their own need not be found.
+	most := make(map[int]float64, len(of))
+	for _, k := range of {
+		most[k] = stats.StudentQuantileTail(float64(len(groups[k].rows)-1), tail)
+	}
+	together := tail / float64(len(of)*(len(of)-1))
+	least := max(c.pairs, stats.NormalQuantileTail(together))
 	lowest, highest := of[0], of[0]
 	for _, i := range of {
 		if groups[i].value[at] < groups[lowest].value[at] {
@@ -252,11 +260,13 @@ func (d division) gapOfMeans(groups []meanGroup, at int, name string, c critical
 				continue
 			}
 			value, se, freedom := welch(groups[i], groups[j], at)
-			if value > e.Low {
-				all := max(c.pairs, stats.StudentQuantileTail(freedom, tail/float64(len(of)*(len(of)-1))))
+			if value-least*se > e.Low {
+				all := max(c.pairs, stats.StudentQuantileTail(freedom, together))
 				e.Low = max(e.Low, value-all*se)
 			}
-			e.High = max(e.High, value+stats.StudentQuantileTail(freedom, tail)*se)
+			if value+max(most[i], most[j])*se > e.High {
+				e.High = max(e.High, value+stats.StudentQuantileTail(freedom, tail)*se)
+			}
 		}
 	}
 	e.Value = groups[highest].value[at] - groups[lowest].value[at]

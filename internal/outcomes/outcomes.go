@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,12 +18,15 @@ import (
 	"github.com/assay-ml/assay/internal/predictionlog"
 	"github.com/assay-ml/assay/internal/spec"
 	"github.com/assay-ml/assay/internal/stats"
+	"github.com/assay-ml/assay/internal/table"
 )
 
-// Window is the answers that are looked at. Labels count whenever they came, since the truth comes late.
+// Window is the answers that are looked at, and the columns that are kept of what was asked. Labels count whenever they came, since the
+// truth comes late.
 type Window struct {
 	Model        string
 	Version      int
+	Columns      []string
 	Since, Until time.Time // of the answer; the zero time is no bound
 }
 
@@ -29,7 +34,7 @@ type Window struct {
 type Outcomes struct {
 	Window   Window
 	Answered int                    // answers of the version in the window
-	Records  []predictionlog.Record // those with a label, in the log's order
+	Records  []predictionlog.Record // those with a label, in the log's order, with the window's columns alone
 	Labels   []string               // the latest of each
 }
 
@@ -57,6 +62,7 @@ func Read(ctx context.Context, store artifact.Store, w Window) (Outcomes, error)
 		}
 		o.Answered++
 		if known, ok := labels[r.ID]; ok {
+			maps.DeleteFunc(r.Features, func(name string, _ any) bool { return !slices.Contains(w.Columns, name) })
 			o.Records, o.Labels = append(o.Records, r), append(o.Labels, known.text)
 		}
 		return nil
@@ -84,7 +90,7 @@ func (o Outcomes) Groups(column string, from []float64) ([]string, error) {
 		case string:
 			out[i] = v
 		case float64:
-			if out[i] = strconv.FormatFloat(v, 'g', -1, 64); from != nil {
+			if out[i] = table.NumberText(v); from != nil {
 				out[i] = spec.Band(v, from)
 			}
 		default:
@@ -123,6 +129,9 @@ func (o Outcomes) Fairness(s *spec.Spec, rule *mitigation.Rule) (fairness.Report
 			return fairness.Report{}, err
 		}
 		groups[column] = names
+		if r := s.Fairness.ReferenceOf(column); r != "" && slices.Contains(names, r) {
+			q.Reference[column] = r
+		}
 		q.Columns = append(q.Columns, fairness.Column{Name: column, Groups: names})
 	}
 	scores := make([]float64, len(o.Records))

@@ -70,7 +70,7 @@ func specOf(t *testing.T) *spec.Spec {
 	return s
 }
 
-var window = outcomes.Window{Model: "credit", Version: 3}
+var window = outcomes.Window{Model: "credit", Version: 3, Columns: []string{"sex", "age"}}
 
 func TestGroupsAreComparedOnWhatTurnedOutToBeTrue(t *testing.T) {
 	records, labels := treated()

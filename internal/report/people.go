@@ -25,9 +25,9 @@ func peopleOf(d Dossier, w words) []peopleSection {
 	var all []peopleSection
 	for _, p := range d.Fairness.People {
 		s := peopleSection{Title: "Who it learnt from, by " + p.Column, Notes: p.Notes}
+		s.Lead = populationWords(p)
 		if p.Labels != nil {
 			s.Table = peopleTable(p, w, d.Target.Positive)
-			s.Lead = populationWords(p)
 			if p.Labels.Freedom > 0 {
 				s.Lead += fmt.Sprintf(" Were labels alike in all groups, chance would make them differ as much with probability %s (Pearson’s test).", pValue(p.Labels.P))
 			}

@@ -83,7 +83,7 @@ func affected(d Dossier) string {
 		return b.String() + " The spec names no protected groups." + personalWords(d)
 	}
 	if text := treated(d); text != "" {
-		return b.String() + " " + text
+		return b.String() + " " + text + personalWords(d)
 	}
 	var columns []string
 	for _, column := range d.Protected[:min(len(d.Protected), mostProtected)] {

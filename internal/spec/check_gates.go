@@ -24,6 +24,10 @@ func (d *decoder) checkGates(s *Spec) {
 		}
 	}
 	d.checkOwnMetrics(s.Evaluate.Metrics)
+	if g := s.Gates; g.TestSet != nil && g.Failing == FailingReviewed && g.Inconclusive == "fail" {
+		d.complain("gates.failing", "found review beside inconclusive: fail and a test set",
+			"the requester of a candidate on a test set learns two answers at most, so a doubt that counts as a failure cannot be told from one; take inconclusive: review, or failing: refuse")
+	}
 	d.checkPlan(s)
 }
 

@@ -131,6 +131,7 @@ func TestContradictionsAndWrongValues(t *testing.T) {
 		{"auc > 0.8", "error_rate < 0.8", `15:7: gates.conditions[0]: found "error_rate < 0.8"; error_rate cannot be measured here; expected one of accuracy`},
 		{"- auc > 0.8", "- auc > 0.8\n    - auc > 0.8", `16:7: gates.conditions[1]: found "auc > 0.8" a second time`},
 		{"error_rate < 0.01", "auc > 0.8", `rollout.abort[0].condition: found "auc > 0.8"; auc cannot be measured here; expected one of error_rate`},
+		{"gates:", "gates:\n  failing: review\n  inconclusive: fail\n  test_set: {adaptivity: full, steps: 4}", `gates.failing: found review beside inconclusive: fail and a test set`},
 		{"gates:", "gates:\n  inconclusive: maybe", `14:17: gates.inconclusive: found "maybe"; expected one of pass, fail, review`},
 
 		// review

@@ -80,6 +80,7 @@ type observed struct {
 	Labelled int               `json:"labelled"`
 	Fairness fairness.Report   `json:"fairness"`
 	Approved *fairness.Report  `json:"approved,omitempty"` // in the dossier of the version
+	Sealed   bool              `json:"sealed,omitempty"`   // what was measured on a counted test set is for those who may read the dossier
 	Changes  []observedGapPair `json:"gaps"`
 }
 
@@ -121,6 +122,7 @@ func observedFairness(ctx context.Context, store artifact.Store, w outcomes.Wind
 			return observed{}, err
 		}
 	}
+	w.Columns = s.Data.Protected
 	o, err := outcomes.Read(ctx, store, w)
 	if err != nil {
 		return observed{}, err
@@ -129,7 +131,9 @@ func observedFairness(ctx context.Context, store artifact.Store, w outcomes.Wind
 	if out.Fairness, err = o.Fairness(s, rule); err != nil {
 		return out, err
 	}
-	out.Approved = approvedFairness(ctx, store, manifest.Fairness)
+	if out.Sealed = s.Gates.TestSet != nil; !out.Sealed {
+		out.Approved = approvedFairness(ctx, store, manifest.Fairness)
+	}
 	out.Changes = gapPairs(out.Fairness, out.Approved)
 	return out, nil
 }
@@ -190,7 +194,10 @@ func printFairness(w io.Writer, o observed) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", p.Column, p.Gap, gapText(p.Now), gapText(p.Approved), note)
 	}
 	tw.Flush()
-	if o.Approved == nil {
+	switch {
+	case o.Sealed:
+		fmt.Fprintln(w, "The test set is a budget, so what was measured on it is not shown here; those who may see it: starter dossier.")
+	case o.Approved == nil:
 		fmt.Fprintln(w, "The report that was approved is not in the store in this form, so there is nothing to compare with.")
 	}
 	fmt.Fprintln(w, "Intervals hold for all groups together. These are the people whose label came; if that depends on the answer, recall and error rates are theirs alone.")
