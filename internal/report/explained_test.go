@@ -132,7 +132,7 @@ func TestWhoTheModelLearntFrom(t *testing.T) {
 	require.NotContains(t, section(t, parse(t, rendered(t, d)), "data"), "Who is in the data, by sex", "the rows it learnt from are shown in their place")
 	says(t, d, "data", "Who it learnt from, by sex", "Rows it learnt from, by sex", "of them “approved: yes”", "of the population", "Without any row: nobody.",
 		"a smaller share of the rows", "Missing values, by sex", "female (10.", "Labels of each group against all others, by age_band", "with probability 0.050 (Pearson’s test)")
-	says(t, d, "treatment", "How unequally decisions serve people, whoever they are: generalised entropy", "lies between the groups of sex",
+	says(t, d, "treatment", "How unequally decisions serve people, whoever they are: generalised entropy", "Theil’s index", "lies between the groups of sex",
 		"Cases that are alike are decided alike in 93.0 %")
 	d.Fairness.People[0].Missing, d.Fairness.People[0].Notes = nil, []string{"Not computed: too many groups."}
 	says(t, d, "data", "Not computed: too many groups.")

@@ -237,8 +237,14 @@ func unequal(d Dossier) []string {
 		}
 		index := q.Indices[0]
 		if i == 0 && index.Total.Defined() {
-			all = append(all, fmt.Sprintf("How unequally decisions serve people, whoever they are: generalised entropy %s (interval %s); 0 is all alike. A wrong no counts as no benefit, a right answer as one, a wrong yes as two.",
-				decimal(index.Total.Value), asDecimal.interval(index.Total)))
+			theil := ""
+			for _, other := range q.Indices {
+				if other.Alpha == 1 && other.Total.Defined() {
+					theil = fmt.Sprintf(", Theil’s index %s (interval %s)", decimal(other.Total.Value), asDecimal.interval(other.Total))
+				}
+			}
+			all = append(all, fmt.Sprintf("How unequally decisions serve people, whoever they are: generalised entropy %s (interval %s)%s; 0 is all alike. A wrong no counts as no benefit, a right answer as one, a wrong yes as two.",
+				decimal(index.Total.Value), asDecimal.interval(index.Total), theil))
 		}
 		if index.BetweenShare.Defined() {
 			all = append(all, fmt.Sprintf("Of that, %s lies between the groups of %s (interval %s), the rest within them.", percent(index.BetweenShare.Value), q.Column, asPercent.interval(index.BetweenShare)))
