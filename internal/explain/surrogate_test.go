@@ -42,7 +42,7 @@ func TestATreeIsReadBackAsItsRules(t *testing.T) {
 }
 
 func TestSurrogateOfADrawnTreeIsFaithful(t *testing.T) {
-	f := applicants(600)
+	f := applicants(3000)
 	rapid.Check(t, func(t *rapid.T) {
 		cut, other := rapid.Float64Range(30, 60).Draw(t, "cut"), rapid.Float64Range(800, 1500).Draw(t, "other")
 		leaf := rapid.SliceOfN(rapid.Float64Range(-10, 10), 3, 3).Draw(t, "leaves")
@@ -55,12 +55,11 @@ func TestSurrogateOfADrawnTreeIsFaithful(t *testing.T) {
 			}
 			return leaf[2:]
 		}}
-		s, err := SurrogateTree(context.Background(), p, f, SurrogateOptions{Seed: rapid.Uint64().Draw(t, "seed")})
+		s, err := SurrogateTree(context.Background(), p, f, SurrogateOptions{MinLeaf: 1, Seed: rapid.Uint64().Draw(t, "seed")})
 		require.NoError(t, err)
 		if s.R2.Defined() && math.Abs(leaf[0]-leaf[1])+math.Abs(leaf[1]-leaf[2]) > 0.1 {
-			// Cuts lie between fitted values, so a few held-out rows fall on the wrong side, and where
-			// many lie near a cut between leaves far apart, these few weigh.
-			require.Greater(t, s.R2.Value, 0.5)
+			// Cuts lie between fitted values, so a few held-out rows fall on the wrong side.
+			require.Greater(t, s.R2.Value, 0.8)
 		}
 		require.False(t, s.Agreement.Defined())
 		fitted, held := 0, 0
